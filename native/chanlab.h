@@ -1,0 +1,41 @@
+/* chanlab.h - what the files of the native module share: the module's state, and what makes an object a queue member.
+ *
+ * One file per layer, each the mirror of the Python module of the same name in pylib/chanlab, which is the
+ * specification; here only ownership and failure are documented. */
+#ifndef CHANLAB_H
+#define CHANLAB_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+/* links.c: base of all that can be queued.  A member is in one queue at a time. */
+typedef struct Link {
+    PyObject_HEAD
+    struct Link *next, *prev; /* neighbours in a C queue, borrowed: the queue owns its members */
+    PyObject *home;           /* the C queue it is in, borrowed: a queue that dies dismisses its members first */
+    PyObject *queue;          /* the Python queue it is in, owned, or NULL: with one queue hook in C and one in Python */
+} Link;
+
+typedef struct ModuleState {
+    PyTypeObject *link_type;
+} ModuleState;
+
+/* Each adds its types to the module.  0, or -1 with an exception set. */
+int chanlab_add_links(PyObject *module);
+int chanlab_add_waitq(PyObject *module);
+int chanlab_add_runq(PyObject *module);
+
+/* The state of the module that the final heap type of `self` belongs to.  Cannot fail. */
+static inline ModuleState *state_of(PyObject *self) { return PyType_GetModuleState(Py_TYPE(self)); }
+
+/* `arg` as a Link, borrowed; NULL with TypeError when it is none. */
+Link *link_check(PyObject *self, PyObject *arg);
+/* `arg` as a Link that is in the queue `self`, borrowed; NULL with TypeError or RuntimeError. */
+Link *link_member(PyObject *self, PyObject *arg);
+/* `arg` as a Link that is in no queue, borrowed; NULL with TypeError or RuntimeError. */
+Link *link_free(PyObject *self, PyObject *arg);
+/* A member or NULL as a result of a method: a new reference, None for NULL. */
+static inline PyObject *link_or_none(Link *node) { return Py_NewRef(node ? (PyObject *)node : Py_None); }
+
+#endif

@@ -1,0 +1,303 @@
+"""The channel, and the four hooks that every construct on channels is made of.
+
+    ready(channel, direction)            who waits there for a partner in this direction, or None
+    post(waiter, channel, direction)     wait in the queue of that direction
+    withdraw(waiter)                     stop waiting
+    commit(channel, direction, peer, value)   meet the peer who waits: the value passes, and one of the two goes on
+
+A direction is 1 for send and -1 for receive.  Each channel has two queues of waiters.  Plain send and receive are
+written out in act(), so that they cost no more than they did without select; select_proto is built on the hooks.
+
+Who goes on after a meeting, for the tasklet that acts in direction d (Stackless, channelobject.c):
+
+    schedule_all   preference     effect
+    yes            any            the peer joins the ring's end; the caller switches to its successor
+    no             -d             the peer is put right after the caller and switched to: the caller comes last
+    no             other          the peer joins the ring's end; the caller goes on without a switch
+
+So with preference -1, the default, the receiver runs first; with 1 the sender.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from .bomb import bomb, of_throw
+from .sched import Scheduler, here
+from .waitq import WaitQueue
+from .watch import watch
+
+if TYPE_CHECKING:
+    from .tasklet import tasklet
+
+SEND = 1
+RECEIVE = -1
+
+_numbers = itertools.count(1)
+
+
+class channel:
+    """A place where tasklets meet: a send and a receive complete together, and the value passes.
+
+    Takes and ignores any arguments, so that a subclass may have any __init__.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_closing",
+        "_label",
+        "_number",
+        "_preference",
+        "_receivers",
+        "_schedule_all",
+        "_senders",
+    )
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> channel:
+        self = object.__new__(cls)
+        self._senders = WaitQueue()
+        self._receivers = WaitQueue()
+        self._preference = -1
+        self._schedule_all = self._closing = False
+        self._number = next(_numbers)
+        self._label: str | None = None
+        return self
+
+    def __init__(self, *_args: object, **_kwargs: object) -> None:
+        pass
+
+    def __repr__(self) -> str:
+        state = " closed" if self.closed else " closing" if self._closing else ""
+        return f"<{type(self).__module__}.{type(self).__qualname__} {self.label} balance={self.balance}{state}>"
+
+    # -- send and receive ------------------------------------------------------------------------------------------------
+
+    def send(self, value: object) -> None:
+        """Pass `value` to a receiver, waiting for one if need be."""
+        act(self, SEND, value)
+
+    def receive(self) -> Any:
+        """Return the value of a sender, waiting for one if need be; raises what was sent by send_exception()."""
+        return act(self, RECEIVE, None)
+
+    def send_exception(self, exc: type[BaseException], *args: object) -> None:
+        """Make the receiver raise exc(*args).  TypeError unless `exc` is an exception class."""
+        if not (isinstance(exc, type) and issubclass(exc, BaseException)):
+            raise TypeError(f"send_exception() needs an exception class, not {type(exc).__name__}")
+        act(self, SEND, of_throw(exc, args))
+
+    def send_throw(self, exc: object, val: object = None, tb: TracebackType | None = None) -> None:
+        """Make the receiver raise what `raise` would make of (exc, val, tb)."""
+        act(self, SEND, of_throw(exc, val, tb))
+
+    def send_sequence(self, values: Iterable) -> int:
+        """Send every one of `values`.  Returns how many there were."""
+        count = 0
+        for value in values:
+            act(self, SEND, value)
+            count += 1
+        return count
+
+    def __iter__(self) -> channel:
+        return self
+
+    def __next__(self) -> Any:
+        if self._closing and self.balance <= 0:
+            raise StopIteration
+        return act(self, RECEIVE, None)
+
+    # -- cases of a select -------------------------------------------------------------------------------------------------
+
+    def receiveCase(self) -> Any:
+        """A case that receives from this channel (Francis)."""
+        return _select_proto().case(self, RECEIVE)
+
+    def sendCase(self, value: object) -> Any:
+        """A case that sends `value` over this channel (Francis)."""
+        return _select_proto().case(self, SEND, value)
+
+    def receives(self, callback: Any = None) -> Any:
+        """A case that receives, and what to call with the value (Bulušek)."""
+        return _select_proto().case(self, RECEIVE, None, callback)
+
+    def sends(self, value: object, callback: Any = None) -> Any:
+        """A case that sends `value`, and what to call when it was sent (Bulušek)."""
+        return _select_proto().case(self, SEND, value, callback)
+
+    # -- closing -------------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Let nobody new wait here.  Those who wait already are served."""
+        self._closing = True
+        if watch.trace is not None:
+            watch.trace("close", here.sched.current, self)
+
+    def open(self) -> None:
+        """Take close() back."""
+        self._closing = False
+
+    closing = property(lambda self: self._closing, doc="close() was called.")
+    closed = property(lambda self: self._closing and self.queue is None, doc="It is closing, and nobody waits.")
+
+    # -- state ---------------------------------------------------------------------------------------------------------------
+
+    @property
+    def balance(self) -> int:
+        """How many offers to send wait, less the offers to receive (a select that waits makes several offers)."""
+        return len(self._senders) - len(self._receivers)
+
+    @property
+    def queue(self) -> tasklet | None:
+        """The tasklet that a partner would meet first, or None when nobody waits."""
+        node = self._senders.head
+        if node is None:
+            node = self._receivers.head
+        return node if node is None or node._offers is None else node._offers.tasklet
+
+    @property
+    def preference(self) -> int:
+        """Who runs on after a meeting: -1 the receiver (default), 1 the sender, 0 whoever came second."""
+        return self._preference
+
+    @preference.setter
+    def preference(self, value: int) -> None:
+        if not isinstance(value, int):
+            raise TypeError("preference must be set to an integer")
+        self._preference = (value > 0) - (value < 0)
+
+    @property
+    def schedule_all(self) -> int:
+        """When set, both partners go to the ring's end, whatever the preference: 0 or 1."""
+        return int(self._schedule_all)
+
+    @schedule_all.setter
+    def schedule_all(self, value: int) -> None:
+        if not isinstance(value, int):
+            raise TypeError("schedule_all must be set to an integer")
+        self._schedule_all = bool(value)
+
+    @property
+    def label(self) -> str:
+        """What messages and the trace call this channel: 'c' and its number, or any str it is set to."""
+        return self._label or f"c{self._number}"
+
+    @label.setter
+    def label(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise TypeError(f"a label must be a str, not {type(value).__name__}")
+        self._label = value
+
+
+channel.__module__ = "stackless"
+
+
+def _select_proto() -> Any:
+    import select_proto  # on first use: whoever does not select does not pay for it
+
+    return select_proto
+
+
+def act(self: channel, direction: int, value: Any) -> Any:
+    """Send (1) or receive (-1), whichever `direction` says: the rendezvous.  Returns what is received, else None."""
+    sched = here.sched
+    if watch.callback is not None:
+        notify(sched, self, direction, value, ready(self, direction) is None)
+    peer = (self._receivers if direction > 0 else self._senders).head
+    if peer is not None:
+        return commit(sched, self, direction, peer, value)
+    check_wait(sched, self)
+    me = sched.current
+    sched.busy = True
+    me.tempval = value
+    me._channel = self
+    me._direction = direction
+    sched.leave()
+    post(me, self, direction)
+    if watch.trace is not None:
+        trace_post(me, self, direction, value)
+    del me, value, peer
+    return sched.switch()
+
+
+def ready(self: channel, direction: int) -> Any:
+    """The waiter that an operation in `direction` would meet now, or None."""
+    return (self._receivers if direction > 0 else self._senders).head
+
+
+def check_wait(sched: Scheduler, self: channel | None) -> None:
+    """Raise unless the running tasklet may wait on this channel (None: on no channel in particular)."""
+    if sched.current._block_trap:
+        raise RuntimeError("this tasklet does not like to be blocked.")
+    if self is not None and self._closing:
+        raise ValueError("Send/receive operation on a closed channel")
+    sched.check_leave(blocking=True)
+
+
+def post(waiter: Any, self: channel, direction: int) -> None:
+    """Join the queue of those who wait on the channel in `direction`."""
+    (self._senders if direction > 0 else self._receivers).append(waiter)
+
+
+def withdraw(waiter: Any) -> None:
+    """Leave the queue that the waiter was posted to."""
+    waiter._queue.remove(waiter)
+
+
+def commit(sched: Scheduler, self: channel, direction: int, peer: Any, value: Any) -> Any:
+    """The running tasklet acts in `direction` and meets `peer`, who waits on the channel.
+
+    The peer leaves all its queues before anybody runs on.  Returns what is received, else None; explodes if it is a
+    bomb.  Raises, with nothing changed, when the meeting would make a switch that is refused.
+    """
+    switches = self._schedule_all or self._preference == -direction
+    if switches:
+        sched.check_switch()
+    sched.busy = True
+    me = sched.current
+    if peer._offers is not None:
+        task, value = peer._offers.complete(sched, peer, value)
+    else:
+        task = peer
+        withdraw(peer)
+        task._channel = None
+        if direction > 0:
+            task.tempval = value
+        else:
+            value = task.tempval
+            task.tempval = None
+    if watch.trace is not None:
+        watch.trace("commit", me, self, direction, peer=task, value=value.value if type(value) is bomb else value)
+    me.tempval = value if direction < 0 else None
+    if self._schedule_all:
+        sched.runq.append(task)
+        sched.runq.rotate(sched.runq.after(me))
+    elif switches:
+        sched.runq.insert_next(task)
+        sched.runq.rotate(task)
+    else:
+        sched.runq.append(task)
+    del me, peer, task, value
+    return sched.switch()
+
+
+def notify(sched: Scheduler, self: channel, direction: int, value: Any, willblock: bool) -> None:
+    """Call the channel callback before the running tasklet acts.  Whatever it raises is raised in the caller."""
+    if sched.in_callback:
+        raise RuntimeError("Recursive channel call due to callbacks!")
+    sched.current.tempval = value
+    sched.in_callback = True
+    try:
+        watch.callback(self, sched.current, int(direction > 0), int(willblock))
+    finally:
+        sched.in_callback = False
+
+
+def trace_post(me: tasklet, self: channel, direction: int, value: Any) -> None:
+    """Trace that `me` waits; what it offers is told only when it sends."""
+    if direction > 0:
+        watch.trace("post", me, self, direction, value=value.value if type(value) is bomb else value)
+    else:
+        watch.trace("post", me, self, direction)

@@ -1,0 +1,110 @@
+"""The hook registry: which twin of each layer runs, Python or C, decided once at start-up.
+
+`CHANLAB_NATIVE` (set by the host's `--native`) holds a comma-separated list, read from left to right:
+
+    none                 no hook: the prototype (also the meaning of an empty or unset variable)
+    all                  every hook that has a C twin here
+    waitq,runq           these hooks
+    all,-runq            all but this one
+    switch:greenlet      this hook in this of its several variants
+
+A layer asks `pick()` for its twin while it is being imported and binds the answer to a name of its own, so that
+no call pays for the choice.  No wish is ignored in silence: an unknown or unavailable hook is a HookError.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+try:
+    import _chanlab
+except ImportError as error:
+    _chanlab = None
+    _NO_MODULE = f"the C module _chanlab cannot be imported ({error})"
+else:
+    _NO_MODULE = ""
+
+#: Every hook of the design, in the order of its layers, with what it does.
+HOOKS = {
+    "waitq": "a channel's two FIFO queues of waiters",
+    "runq": "the scheduler's circular run queue",
+    "channel": "the rendezvous of send and receive",
+    "select": "ready, choose, commit; or post all, park, withdraw the losers",
+    "sched": "schedule, block, wake, run, task end and error delivery",
+    "switch": "from one tasklet's stack to another's (python, greenlet, private)",
+    "spawn": "tasklet creation, binding, start",
+    "arena": "a cache for CPython's frame chunks",
+}
+
+
+class HookError(ValueError):
+    """A wish for hooks that cannot be met; its text is one line that names the cure."""
+
+
+def unavailable(hook: str) -> str | None:
+    """Why `hook` has no C twin here, or None when it has one."""
+    if _chanlab is None:
+        return _NO_MODULE
+    if hook not in _chanlab.hooks:
+        return "not written in C yet"
+    return None
+
+
+def parse(wish: str) -> frozenset[str]:
+    """The hooks that the list `wish` switches on.  Raises HookError on an unknown or unavailable one."""
+    on: set[str] = set()
+    for word in filter(None, (part.strip() for part in wish.split(","))):
+        if word == "none":
+            on.clear()
+        elif word == "all":
+            if _chanlab is None:
+                raise HookError(f"cannot run with native hooks: {_NO_MODULE}; build it with './bootstrap build'")
+            on.update(hook for hook in HOOKS if unavailable(hook) is None)
+        else:
+            hook = word.removeprefix("-")
+            _check(hook, wish)
+            if hook == word:
+                on.add(hook)
+            else:
+                on.discard(hook)
+    return frozenset(on)
+
+
+def _check(word: str, wish: str) -> None:
+    hook, _, variant = word.partition(":")
+    if hook not in HOOKS:
+        raise HookError(f"unknown hook '{word}' in '{wish}': the hooks are {', '.join(HOOKS)} (and all, none)")
+    if variant and hook != "switch":
+        raise HookError(f"hook '{hook}' has no variants, so '{word}' in '{wish}' names none")
+    reason = unavailable(hook)
+    if reason is not None:
+        ready = [name for name in HOOKS if unavailable(name) is None]
+        raise HookError(f"hook '{word}' is unavailable: {reason}; available: {', '.join(ready) or 'none'}")
+
+
+#: The hooks that run in C in this process.
+NATIVE: frozenset[str] = parse(os.environ.get("CHANLAB_NATIVE", ""))
+
+
+def pick(hook: str, name: str, prototype: Any) -> Any:
+    """The twin of `prototype` that this process runs: `_chanlab.name` when `hook` is native, else itself."""
+    return getattr(_chanlab, name) if hook in NATIVE else prototype
+
+
+def implementation() -> dict[str, str]:
+    """What runs, hook by hook: 'py', 'c', 'fused', or 'unavailable: reason' (the Python twin runs)."""
+    state = {}
+    for hook in HOOKS:
+        reason = unavailable(hook)
+        state[hook] = "c" if hook in NATIVE else f"unavailable: {reason}" if reason else "py"
+    return state
+
+
+def main() -> None:
+    """Print what runs: the host's `--native=?`."""
+    wish = os.environ.get("CHANLAB_NATIVE", "") or "none"
+    print(f"--native={wish}\n")
+    for hook, state in implementation().items():
+        print(f"  {hook:8} {state:35} {HOOKS[hook]}")
+    print("\nChoose with --native (all), --native=waitq,runq, --native=all,-runq, --native=none, or CHANLAB_NATIVE.")

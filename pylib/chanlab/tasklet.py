@@ -1,0 +1,324 @@
+"""The tasklet: creation, binding, states, and what others may do to it.
+
+    fresh --bind(f)--> bound --setup()/t(...)--> scheduled <--> running --> dead --bind--> ...
+                                                     ^   \\
+                                             insert()|    blocked (in a channel) or paused (nowhere)
+
+Rules and texts: Stackless (taskletobject.c), unless said otherwise.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from . import report
+from .bomb import bomb, of_throw
+from .links import Link
+from .sched import TaskletExit, here, unblock
+
+if TYPE_CHECKING:
+    from .channel import channel
+    from .sched import Scheduler
+
+_numbers = itertools.count(1)
+
+
+def flag(name: str, value: object) -> bool:
+    """A flag's new value; TypeError unless it is a bool or an int."""
+    if not isinstance(value, int):
+        raise TypeError(f"{name} must be set to a bool or integer")
+    return bool(value)
+
+
+class tasklet(Link):
+    """tasklet(func=None, args=None, kwargs=None): a thread of execution that gives way only by its own doing.
+
+    `tasklet(f)(1, 2)` is ready to run f(1, 2).  Subclasses may have any __init__; one that does not call
+    tasklet.__init__ leaves the tasklet unbound.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_alive",
+        "_atomic",
+        "_block_trap",
+        "_call",
+        "_channel",
+        "_direction",
+        "_greenlet",
+        "_ignore_nesting",
+        "_label",
+        "_number",
+        "_offers",
+        "_sched",
+        "tempval",
+    )
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> tasklet:
+        self = Link.__new__(cls)
+        self._sched: Scheduler = here.sched
+        self._greenlet = None  # its stack, from its first run on
+        self._call: tuple | None = None  # (func, args, kwargs) until its first run
+        self._alive = False
+        self._channel: channel | None = None  # the channel of the plain send or receive that it is blocked in,
+        self._direction = 0  # and which of them: 1 send, -1 receive
+        self._offers = None  # the select that it is blocked in
+        self.tempval: Any = None  # the value that passes: what it sends while blocked, what it resumes with
+        self._block_trap = self._atomic = self._ignore_nesting = False
+        self._number = next(_numbers)
+        self._label: str | None = None
+        return self
+
+    def __init__(
+        self, func: Callable | None = None, args: Sequence | None = None, kwargs: Mapping | None = None
+    ) -> None:
+        if func is not None or args is not None or kwargs is not None:
+            self.bind(func, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__module__}.{type(self).__qualname__} {self.label} {self._state()}>"
+
+    def _state(self) -> str:
+        if not self._alive:
+            return "dead"
+        if self.is_current:
+            return "running"
+        return report.waits_for(self) if self.blocked else "scheduled" if self.scheduled else "paused"
+
+    def __del__(self) -> None:
+        if self._alive and self._greenlet is not None and self is not self._sched.main:
+            self._sched.collect(self)
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"cannot pickle {self.label}: a tasklet's stack cannot be saved on CPython")
+
+    # -- binding -------------------------------------------------------------------------------------------------------
+
+    def bind(
+        self, func: Callable | None = None, args: Sequence | None = None, kwargs: Mapping | None = None
+    ) -> tasklet:
+        """Bind a function, with arguments (then alive and paused) or without (see setup()); nothing unbinds.
+
+        Returns the tasklet.  TypeError when `func` is not callable, RuntimeError when the tasklet is current,
+        scheduled, blocked, main or started.
+        """
+        if func is not None and not callable(func):
+            raise TypeError("tasklet function must be a callable")
+        if self is self._sched.main and func is None:
+            raise RuntimeError("can't unbind the main tasklet")
+        if self is self._sched.current:
+            raise RuntimeError("can't (re)bind the current tasklet")
+        if self._queue is not None:
+            raise RuntimeError("tasklet is scheduled")
+        if self._alive and self._greenlet is not None:
+            raise RuntimeError("tasklet has C state on its stack")
+        if func is None and (args is not None or kwargs is not None):
+            func = self.tempval
+            if func is None:
+                raise TypeError("tasklet function must be a callable")
+        self._greenlet = None
+        if args is None and kwargs is None:
+            self._call, self._alive, self.tempval = None, False, func
+        else:
+            self._call = (func, () if args is None else tuple(args), {} if kwargs is None else dict(kwargs))
+            self._alive, self.tempval = True, None
+        return self
+
+    def setup(self, *args: object, **kwargs: object) -> tasklet:
+        """Give the bound function its arguments and make the tasklet runnable; `t(...)` is the same.  Returns it."""
+        if self._alive:
+            raise RuntimeError("tasklet is alive")
+        func = self.tempval
+        if func is None:
+            raise RuntimeError("the tasklet was not bound to a function")
+        self._greenlet = None
+        self._call = (func, args, kwargs)
+        self.tempval = None
+        self._alive = True
+        self._sched.runq.append(self)
+        return self
+
+    __call__ = setup
+
+    # -- scheduling ----------------------------------------------------------------------------------------------------
+
+    def _check_runnable(self) -> None:
+        if self.blocked:
+            raise RuntimeError("You cannot run a blocked tasklet")
+        if not self._alive:
+            raise RuntimeError("You cannot run an unbound(dead) tasklet")
+
+    def insert(self) -> tasklet:
+        """Make a paused tasklet runnable, in the last place; a scheduled one stays where it is.  Returns it."""
+        self._check_runnable()
+        if self._queue is None:
+            self._sched.runq.append(self)
+        return self
+
+    def remove(self) -> tasklet:
+        """Pause a scheduled tasklet; nothing happens to a paused one.  Returns it."""
+        if self.blocked:
+            raise RuntimeError("You cannot remove a blocked tasklet.")
+        if self is self._sched.current:
+            raise RuntimeError("The current tasklet cannot be removed.")
+        if self._queue is not None:
+            self._sched.runq.remove(self)
+        return self
+
+    def run(self) -> Any:
+        """Switch to this tasklet now.  The caller stays in the ring, behind those who come after this tasklet."""
+        return self._switch(leave=False)
+
+    def switch(self) -> Any:
+        """Switch to this tasklet now and pause the caller.  Switching to oneself does nothing."""
+        return self._switch(leave=True)
+
+    def _switch(self, leave: bool) -> Any:
+        sched = here.sched
+        if self is sched.current:
+            return None
+        self._check_runnable()
+        sched.check_switch()
+        sched.busy = True
+        if self._queue is None:
+            sched.runq.append(self)
+        if leave:
+            sched.runq.remove(sched.current)
+        sched.runq.rotate(self)
+        return sched.switch()
+
+    # -- exceptions ----------------------------------------------------------------------------------------------------
+
+    def throw(self, exc: object, val: object = None, tb: TracebackType | None = None, pending: bool = False) -> Any:
+        """Raise an exception in this tasklet, as `raise` would make it of (exc, val, tb).
+
+        At once, the caller staying in the ring; or, when `pending`, as soon as the tasklet's turn comes.  A tasklet
+        that has not begun never runs its function.  RuntimeError for a dead tasklet, unless it is TaskletExit.
+        """
+        return self._throw(of_throw(exc, val, tb), pending)
+
+    def raise_exception(self, exc: type[BaseException], *args: object) -> Any:
+        """Raise exc(*args) in this tasklet at once."""
+        return self._throw(of_throw(exc, args), False)
+
+    def kill(self, pending: bool = False) -> Any:
+        """Raise TaskletExit in this tasklet: it ends in silence unless it catches that.  A dead one is left alone."""
+        return self._throw(bomb(TaskletExit, TaskletExit()), pending)
+
+    def _throw(self, failed: bomb, pending: bool) -> Any:
+        sched = here.sched
+        if not self._alive:
+            if issubclass(failed.type, TaskletExit):
+                return None
+            error = RuntimeError("You cannot throw to a dead tasklet")
+            error.add_note(f"the dead tasklet is {self.label}")
+            raise error
+        if self is sched.current:
+            failed.explode()
+        if not pending:
+            sched.check_switch()
+        sched.busy = True
+        unblock(self)
+        self.tempval = failed
+        if self._queue is None:
+            sched.runq.append(self)
+        del failed
+        if pending:
+            sched.busy = False
+            return None
+        sched.runq.rotate(self)
+        return sched.switch()
+
+    # -- states --------------------------------------------------------------------------------------------------------
+
+    alive = property(lambda self: self._alive, doc="It is bound with arguments, running or suspended.")
+    blocked = property(
+        lambda self: self._channel is not None or self._offers is not None, doc="It waits for a channel."
+    )
+    scheduled = property(lambda self: self._queue is not None or self.blocked, doc="It is runnable or blocked.")
+    paused = property(lambda self: self._alive and not self.scheduled, doc="It is alive, and in no queue.")
+    is_current = property(lambda self: self is self._sched.current, doc="It is its thread's running tasklet.")
+    is_main = property(lambda self: self is self._sched.main, doc="It is its thread's main tasklet.")
+    thread_id = property(lambda self: self._sched.thread_id, doc="The id of the thread that it belongs to.")
+
+    @property
+    def next(self) -> tasklet | None:
+        """The neighbour in the ring, or in the channel's queue (there None at the end); None for a paused tasklet."""
+        return self._neighbour("after")
+
+    @property
+    def prev(self) -> tasklet | None:
+        """The neighbour on the other side; see `next`."""
+        return self._neighbour("before")
+
+    def _neighbour(self, side: str) -> tasklet | None:
+        if self._queue is None:
+            return None
+        node = getattr(self._queue, side)(self)
+        return node if node is None or node._offers is None else node._offers.tasklet
+
+    @property
+    def block_trap(self) -> bool:
+        """While true, an operation that would block this tasklet raises RuntimeError instead."""
+        return self._block_trap
+
+    @block_trap.setter
+    def block_trap(self, value: bool) -> None:
+        self._block_trap = flag("block_trap", value)
+
+    @property
+    def atomic(self) -> bool:
+        """While true, the watchdog does not interrupt this tasklet; see set_atomic()."""
+        return self._atomic
+
+    @property
+    def ignore_nesting(self) -> bool:
+        """See set_ignore_nesting()."""
+        return self._ignore_nesting
+
+    def set_atomic(self, value: bool) -> bool:
+        """Set `atomic`; returns what it was."""
+        old, self._atomic = self._atomic, flag("atomic", value)
+        return old
+
+    def set_ignore_nesting(self, value: bool) -> bool:
+        """Set `ignore_nesting`; returns what it was."""
+        old, self._ignore_nesting = self._ignore_nesting, flag("ignore_nesting", value)
+        return old
+
+    @property
+    def frame(self) -> FrameType | None:
+        """The innermost Python frame of a tasklet that has begun and not ended, without the scheduler's own; else None."""
+        if not self._alive or self._greenlet is None:
+            return None
+        return report.users_frame(sys._getframe(1) if self.is_current else self._greenlet.gr_frame)
+
+    @property
+    def label(self) -> str:
+        """What messages and the trace call this tasklet: 't' and its number, 'main', or any str it is set to."""
+        return self._label or f"t{self._number}"
+
+    @label.setter
+    def label(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise TypeError(f"a label must be a str, not {type(value).__name__}")
+        self._label = value
+
+
+tasklet.__module__ = "stackless"
+
+
+def main_tasklet(sched: Scheduler) -> tasklet:
+    """The tasklet that stands for the thread of `sched`: alive, and running already."""
+    self = Link.__new__(tasklet)
+    self._sched = sched
+    self._greenlet = self._call = self._channel = self._offers = self.tempval = None
+    self._alive = True
+    self._direction = self._number = 0
+    self._block_trap = self._atomic = self._ignore_nesting = False
+    self._label = "main"
+    return self

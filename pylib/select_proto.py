@@ -1,0 +1,196 @@
+"""Go's select for Stackless channels, built on the four hooks of the core: ready, post, withdraw, commit.
+
+    c = select([orders.receiveCase(), done.receiveCase(), log.sendCase("waiting")])
+    if c.channel is orders: handle(c.value)
+
+Newsqueak's algorithm (Pike, "The Implementation of Newsqueak", 1989), Go's rules:
+
+    1. Find every case that is ready, at one instant.
+    2. One or more: choose one, each equally likely, and commit it.
+    3. None: post all cases, and park.  Whoever meets one of them first completes it and withdraws the others before
+       anybody else runs, so that exactly one case happens.
+
+The order of the random draws is laid down in chanlab/rng.py.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from chanlab import channel as core
+from chanlab.bomb import bomb
+from chanlab.channel import RECEIVE, SEND
+from chanlab.links import Link
+from chanlab.sched import Scheduler, here
+from chanlab.watch import watch
+
+if TYPE_CHECKING:
+    from chanlab.channel import channel
+    from chanlab.tasklet import tasklet
+
+__all__ = ["RECEIVE", "SEND", "case", "select"]
+
+
+class case(Link):
+    """One alternative of a select, and its result: made by channel.receiveCase(), sendCase(), receives(), sends().
+
+    channel     the channel
+    direction   1 send (SEND), -1 receive (RECEIVE)
+    value       what is to be sent; what was received, None until then
+    index       its place in the list of the select that it was last given to
+    callback    called by select with the value, in the selecting tasklet; select returns its result
+
+    Cases compare and hash by identity.  A case belongs to the tasklet that selects on it, whoever made it; it may be
+    used again and again, but by one blocked select at a time.
+    """
+
+    __slots__ = ("_offers", "callback", "channel", "direction", "index", "value")
+    __match_args__ = ("channel", "direction", "value")
+
+    def __init__(
+        self, channel: channel, direction: int, value: object = None, callback: Callable | None = None
+    ) -> None:
+        if not isinstance(channel, core.channel):
+            raise TypeError(f"a case needs a channel, not {type(channel).__name__}")
+        if callback is not None and not callable(callback):
+            raise TypeError(
+                f"the callback of a case on {channel.label} must be callable, not {type(callback).__name__}"
+            )
+        self.channel = channel
+        self.direction = direction
+        self.value = value
+        self.callback = callback
+        self.index: int | None = None
+        self._offers: Offers | None = None  # the blocked select that it is posted by
+
+    def __repr__(self) -> str:
+        name = self.channel.label
+        return f"<case {self.value!r} -> {name}>" if self.direction > 0 else f"<case {name} -> {self.value!r}>"
+
+
+class Offers:
+    """A blocked select: the tasklet, and its cases, each posted to the queue of its channel and direction."""
+
+    __slots__ = ("cases", "tasklet")
+
+    def __init__(self, tasklet: tasklet, cases: list[case]) -> None:
+        self.tasklet = tasklet
+        self.cases = cases
+
+    def post_all(self) -> None:
+        self.tasklet._offers = self
+        for c in self.cases:
+            c._offers = self
+            core.post(c, c.channel, c.direction)
+            if watch.trace is not None:
+                core.trace_post(self.tasklet, c.channel, c.direction, c.value)
+
+    def withdraw_all(self, winner: case | None = None) -> None:
+        """Leave every queue; the tasklet is no longer blocked."""
+        self.tasklet._offers = None
+        for c in self.cases:
+            c._offers = None
+            core.withdraw(c)
+            if watch.trace is not None and c is not winner:
+                watch.trace("withdraw", self.tasklet, c.channel, c.direction)
+
+    def complete(self, sched: Scheduler, found: case, value: Any) -> tuple[tasklet, Any]:
+        """A partner, running in `sched`, has met `found` and brings `value`: the select is decided.
+
+        Cases alike in channel and direction are equally good; one of them is chosen (as in Newsqueak).  Returns the
+        tasklet, which will resume with the winning case, and the value that passes.
+        """
+        alike = [c for c in self.cases if c.channel is found.channel and c.direction == found.direction]
+        winner = alike[0] if len(alike) == 1 else alike[sched.rng.below(len(alike))]
+        self.withdraw_all(winner)
+        if winner.direction > 0:
+            value = winner.value
+            self.tasklet.tempval = winner
+        elif type(value) is bomb:
+            self.tasklet.tempval = value
+        else:
+            winner.value = value
+            self.tasklet.tempval = winner
+        return self.tasklet, value
+
+
+def select(cases: Iterable[case]) -> Any:
+    """Wait until one of the cases can go on, make it happen, and return it (or its callback's result).
+
+    TypeError for what is no case, RuntimeError for a case that another blocked select has posted or that is listed
+    twice, and when the select would block but may not (block_trap, switch_trap, deadlock); nothing is posted then.
+    An exception sent over the chosen channel is raised here, and so is ValueError when the chosen channel is closed.
+    """
+    sched = here.sched
+    cases = _adopted(cases)
+    ready = [c for c in cases if core.ready(c.channel, c.direction) is not None or c.channel._closing]
+    if ready:
+        chosen = ready[0] if len(ready) == 1 else ready[sched.rng.below(len(ready))]
+        _take(sched, chosen)
+    else:
+        chosen = _wait(sched, cases)
+    del cases, ready
+    if chosen.callback is None:
+        return chosen
+    return _call_back(chosen)
+
+
+def _adopted(cases: Iterable[case]) -> list[case]:
+    """The cases as a list of the select's own, each checked and with its index."""
+    adopted = list(cases)
+    for index, c in enumerate(adopted):
+        if type(c) is not case:
+            raise TypeError(
+                f"select() needs cases (channel.receiveCase(), channel.sendCase(value)), but item {index} is {c!r}"
+            )
+        if c._offers is not None:
+            raise RuntimeError(
+                f"case {index} ({c!r}) is pending: {c._offers.tasklet.label} is blocked in a select on it"
+            )
+        c.index = index
+        if c.direction < 0:
+            c.value = None
+    if len({id(c) for c in adopted}) != len(adopted):
+        raise RuntimeError("the same case object is listed twice; make two cases of one channel instead")
+    return adopted
+
+
+def _take(sched: Scheduler, chosen: case) -> None:
+    """Commit a case that is ready."""
+    if watch.callback is not None:
+        core.notify(sched, chosen.channel, chosen.direction, _offered(chosen), False)
+    peer = core.ready(chosen.channel, chosen.direction)
+    if peer is None:
+        raise ValueError("Send/receive operation on a closed channel")
+    received = core.commit(sched, chosen.channel, chosen.direction, peer, _offered(chosen))
+    if chosen.direction < 0:
+        chosen.value = received
+
+
+def _wait(sched: Scheduler, cases: list[case]) -> case:
+    """Post all cases and park.  Returns the case that a partner has completed meanwhile."""
+    if watch.callback is not None:
+        for c in cases:
+            core.notify(sched, c.channel, c.direction, _offered(c), True)
+    core.check_wait(sched, None)
+    sched.busy = True
+    sched.leave()
+    Offers(sched.current, cases).post_all()
+    return sched.switch()
+
+
+def _offered(c: case) -> Any:
+    return c.value if c.direction > 0 else None
+
+
+def _call_back(chosen: case) -> Any:
+    """Call the case's callback: with the value, or with nothing when it takes no argument."""
+    try:
+        inspect.signature(chosen.callback).bind(chosen.value)
+    except TypeError:
+        return chosen.callback()
+    except ValueError:  # a builtin that tells nothing about its arguments
+        pass
+    return chosen.callback(chosen.value)

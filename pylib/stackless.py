@@ -1,0 +1,185 @@
+"""Stackless Python's tasklets and channels on stock CPython, with Go's select.
+
+    import stackless
+
+    ch = stackless.channel()
+    stackless.tasklet(lambda: ch.send("hello"))()
+    print(ch.receive())
+
+This module only assembles the public names; the rules are in the modules of `chanlab`, one idea each.  What runs in
+Python and what in C is decided at start-up; implementation() tells.
+"""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+from chanlab import rng, sched
+from chanlab.bomb import bomb
+from chanlab.channel import channel
+from chanlab.hooks import implementation
+from chanlab.sched import TaskletExit, here
+from chanlab.tasklet import tasklet
+from chanlab.watch import watch
+
+__all__ = [  # noqa: F822  select is resolved on first use
+    "TaskletExit",
+    "atomic",
+    "bomb",
+    "channel",
+    "getcurrent",
+    "getcurrentid",
+    "getmain",
+    "getruncount",
+    "implementation",
+    "run",
+    "schedule",
+    "schedule_remove",
+    "select",
+    "set_channel_callback",
+    "set_error_handler",
+    "set_schedule_callback",
+    "switch_trap",
+    "tasklet",
+]
+
+bomb.__module__ = "stackless"
+_CURRENT = object()
+
+
+def run() -> None:
+    """Run all other tasklets until none is runnable; an uncaught error of any of them is raised here."""
+    here.sched.run()
+
+
+def schedule(retval: object = _CURRENT) -> Any:
+    """Give way to the next runnable tasklet.  Returns `retval`, by default the caller itself."""
+    sched = here.sched
+    if len(sched.runq) > 1:
+        sched.check_switch()
+    sched.busy = True
+    me = sched.current
+    me.tempval = me if retval is _CURRENT else retval
+    sched.runq.rotate(sched.runq.after(me))
+    del me, retval
+    return sched.switch()
+
+
+def schedule_remove(retval: object = _CURRENT) -> Any:
+    """Pause the caller until somebody inserts it again.  Returns `retval`, by default the caller itself."""
+    sched = here.sched
+    sched.check_leave(blocking=False)
+    sched.busy = True
+    sched.current.tempval = sched.current if retval is _CURRENT else retval
+    del retval
+    sched.leave()
+    return sched.switch()
+
+
+def getcurrent() -> tasklet:
+    """The tasklet that runs in this thread."""
+    return here.sched.current
+
+
+def getmain() -> tasklet:
+    """The main tasklet of this thread."""
+    return here.sched.main
+
+
+def getruncount() -> int:
+    """How many tasklets of this thread are runnable, the current one included."""
+    return len(here.sched.runq)
+
+
+def getcurrentid() -> int:
+    """A number for the current tasklet: the thread's id for main, else one derived from its address."""
+    sched = here.sched
+    return sched.thread_id if sched.current is sched.main else id(sched.current)
+
+
+def switch_trap(change: int = 0) -> int:
+    """Add `change` to this thread's switch trap and return what it was; non-zero refuses every real switch."""
+    sched = here.sched
+    old = sched.switch_trap
+    sched.switch_trap = old + change
+    return old
+
+
+def set_channel_callback(callback: Callable | None) -> Callable | None:
+    """Call `callback(channel, tasklet, sending, willblock)` before every channel operation.  Returns the previous one."""
+    return _set("callback", callback)
+
+
+def get_channel_callback() -> Callable | None:
+    """The callback of set_channel_callback(), or None."""
+    return watch.callback
+
+
+def set_schedule_callback(callback: Callable | None) -> Callable | None:
+    """Call `callback(prev, next)` before every switch.  Returns the previous one."""
+    return _set("schedule_callback", callback)
+
+
+def get_schedule_callback() -> Callable | None:
+    """The callback of set_schedule_callback(), or None."""
+    return watch.schedule_callback
+
+
+def set_error_handler(handler: Callable | None) -> Callable | None:
+    """Call `handler(type, value, traceback)` in a tasklet that ends by an error.  Returns the previous one.
+
+    When the handler returns, the error is forgotten; what it raises takes the error's place.
+    """
+    return _set("error_handler", handler)
+
+
+def _set(name: str, value: Callable | None) -> Callable | None:
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be callable or None, not {type(value).__name__}")
+    old = getattr(watch, name)
+    setattr(watch, name, value)
+    return old
+
+
+class atomic:
+    """Context manager: the current tasklet is atomic inside."""
+
+    __slots__ = ("_old",)
+
+    def __enter__(self) -> None:
+        self._old = here.sched.current.set_atomic(True)
+
+    def __exit__(self, *_error: object) -> None:
+        here.sched.current.set_atomic(self._old)
+
+
+def getseed() -> int:
+    """The seed of select's choices in this process: CHANLAB_SEED (the host's --seed), else a random one."""
+    return rng.SEED
+
+
+def __getattr__(name: str) -> Any:
+    if name == "select":  # resolved on first use: whoever does not select does not load it
+        from select_proto import select
+
+        globals()["select"] = select
+        return select
+    raise AttributeError(f"module 'stackless' has no attribute '{name}'")
+
+
+class _Module(types.ModuleType):
+    """The module's own properties."""
+
+    current = property(lambda self: getcurrent(), doc="The tasklet that runs in this thread.")
+    main = property(lambda self: getmain(), doc="The main tasklet of this thread.")
+    runcount = property(lambda self: getruncount(), doc="How many tasklets of this thread are runnable.")
+    stackless = property(lambda self: self, doc="The module itself.")
+
+
+sys.modules[__name__].__class__ = _Module
+here.sched  # noqa: B018  the importing thread's scheduler, its hub on a shallow stack
+atexit.register(sched.at_exit)
