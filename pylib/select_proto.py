@@ -89,22 +89,23 @@ class Offers:
 
     def withdraw_all(self, winner: case | None = None) -> None:
         """Leave every queue; the tasklet is no longer blocked."""
-        self.tasklet._offers = None
         for c in self.cases:
-            c._offers = None
-            core.withdraw(c)
-            if watch.trace is not None and c is not winner:
-                watch.trace("withdraw", self.tasklet, c.channel, c.direction)
+            if c._offers is self:
+                c._offers = None
+                if c._queue is not None:
+                    core.withdraw(c)
+                if watch.trace is not None and c is not winner:
+                    watch.trace("withdraw", self.tasklet, c.channel, c.direction)
+        self.tasklet._offers = None
 
-    def complete(self, sched: Scheduler, found: case, value: Any) -> tuple[tasklet, Any]:
+    def complete(self, sched: Scheduler, found: case, value: Any) -> Any:
         """A partner, running in `sched`, has met `found` and brings `value`: the select is decided.
 
-        Cases alike in channel and direction are equally good; one of them is chosen (as in Newsqueak).  Returns the
-        tasklet, which will resume with the winning case, and the value that passes.
+        Cases alike in channel and direction are equally good; one of them is chosen (as in Newsqueak).  The tasklet
+        will resume with the winning case.  Returns the value that passes.
         """
         alike = [c for c in self.cases if c.channel is found.channel and c.direction == found.direction]
         winner = alike[0] if len(alike) == 1 else alike[sched.rng.below(len(alike))]
-        self.withdraw_all(winner)
         if winner.direction > 0:
             value = winner.value
             self.tasklet.tempval = winner
@@ -113,7 +114,8 @@ class Offers:
         else:
             winner.value = value
             self.tasklet.tempval = winner
-        return self.tasklet, value
+        self.withdraw_all(winner)
+        return value
 
 
 def select(cases: Iterable[case]) -> Any:
@@ -125,16 +127,57 @@ def select(cases: Iterable[case]) -> Any:
     """
     sched = here.sched
     cases = _adopted(cases)
-    ready = [c for c in cases if core.ready(c.channel, c.direction) is not None or c.channel._closing]
-    if ready:
-        chosen = ready[0] if len(ready) == 1 else ready[sched.rng.below(len(ready))]
-        _take(sched, chosen)
-    else:
-        chosen = _wait(sched, cases)
-    del cases, ready
+    chosen = None
+    if watch.callback is not None:
+        chosen = _choose(sched, cases)
+        _notify(sched, cases, chosen)
+    sched.enter()
+    try:
+        if chosen is None or not _ready(chosen):
+            chosen = _choose(sched, cases)
+        if chosen is not None:
+            peer = core.ready(chosen.channel, chosen.direction)
+            if peer is None:
+                raise ValueError("Send/receive operation on a closed channel")
+            core.commit(sched, chosen.channel, chosen.direction, peer, _offered(chosen))
+            del peer
+        else:
+            core.check_wait(sched, None)
+            sched.leave()
+            Offers(sched.current, cases).post_all()
+            sched.refill()
+    except BaseException:
+        sched.recover()
+        raise
+    del cases
+    result = sched.switch()
+    if chosen is None:
+        chosen = result
+    elif chosen.direction < 0:
+        chosen.value = result
+    del result
     if chosen.callback is None:
         return chosen
     return _call_back(chosen)
+
+
+def _ready(c: case) -> bool:
+    """Whether the case can go on now: a partner waits; or, on a closed channel, it can fail."""
+    return core.ready(c.channel, c.direction) is not None or c.channel._closing
+
+
+def _choose(sched: Scheduler, cases: list[case]) -> case | None:
+    """One of the cases that are ready, each equally likely; None when none is."""
+    ready = [c for c in cases if _ready(c)]
+    if len(ready) < 2:
+        return ready[0] if ready else None
+    return ready[sched.rng.below(len(ready))]
+
+
+def _notify(sched: Scheduler, cases: list[case], chosen: case | None) -> None:
+    """Call the channel callback: once for the case that is chosen, else once for each case, in list order."""
+    for c in cases if chosen is None else [chosen]:
+        core.notify(sched, c.channel, c.direction, _offered(c), chosen is None)
 
 
 def _adopted(cases: Iterable[case]) -> list[case]:
@@ -155,30 +198,6 @@ def _adopted(cases: Iterable[case]) -> list[case]:
     if len({id(c) for c in adopted}) != len(adopted):
         raise RuntimeError("the same case object is listed twice; make two cases of one channel instead")
     return adopted
-
-
-def _take(sched: Scheduler, chosen: case) -> None:
-    """Commit a case that is ready."""
-    if watch.callback is not None:
-        core.notify(sched, chosen.channel, chosen.direction, _offered(chosen), False)
-    peer = core.ready(chosen.channel, chosen.direction)
-    if peer is None:
-        raise ValueError("Send/receive operation on a closed channel")
-    received = core.commit(sched, chosen.channel, chosen.direction, peer, _offered(chosen))
-    if chosen.direction < 0:
-        chosen.value = received
-
-
-def _wait(sched: Scheduler, cases: list[case]) -> case:
-    """Post all cases and park.  Returns the case that a partner has completed meanwhile."""
-    if watch.callback is not None:
-        for c in cases:
-            core.notify(sched, c.channel, c.direction, _offered(c), True)
-    core.check_wait(sched, None)
-    sched.busy = True
-    sched.leave()
-    Offers(sched.current, cases).post_all()
-    return sched.switch()
 
 
 def _offered(c: case) -> Any:

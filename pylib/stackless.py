@@ -59,12 +59,16 @@ def run() -> None:
 def schedule(retval: object = _CURRENT) -> Any:
     """Give way to the next runnable tasklet.  Returns `retval`, by default the caller itself."""
     sched = here.sched
-    if len(sched.runq) > 1:
-        sched.check_switch()
-    sched.busy = True
-    me = sched.current
-    me.tempval = me if retval is _CURRENT else retval
-    sched.runq.rotate(sched.runq.after(me))
+    sched.enter()
+    try:
+        if len(sched.runq) > 1:
+            sched.check_switch()
+        me = sched.current
+        me.tempval = me if retval is _CURRENT else retval
+        sched.runq.rotate(sched.runq.after(me))
+    except BaseException:
+        sched.recover()
+        raise
     del me, retval
     return sched.switch()
 
@@ -72,11 +76,16 @@ def schedule(retval: object = _CURRENT) -> Any:
 def schedule_remove(retval: object = _CURRENT) -> Any:
     """Pause the caller until somebody inserts it again.  Returns `retval`, by default the caller itself."""
     sched = here.sched
-    sched.check_leave(blocking=False)
-    sched.busy = True
-    sched.current.tempval = sched.current if retval is _CURRENT else retval
+    sched.enter()
+    try:
+        sched.check_leave(blocking=False)
+        sched.current.tempval = sched.current if retval is _CURRENT else retval
+        sched.leave()
+        sched.refill()
+    except BaseException:
+        sched.recover()
+        raise
     del retval
-    sched.leave()
     return sched.switch()
 
 

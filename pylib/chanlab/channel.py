@@ -3,7 +3,7 @@
     ready(channel, direction)            who waits there for a partner in this direction, or None
     post(waiter, channel, direction)     wait in the queue of that direction
     withdraw(waiter)                     stop waiting
-    commit(channel, direction, peer, value)   meet the peer who waits: the value passes, and one of the two goes on
+    commit(channel, direction, peer, value)   meet the peer who waits: the value passes, and it is decided who goes on
 
 A direction is 1 for send and -1 for receive.  Each channel has two queues of waiters.  Plain send and receive are
 written out in act(), so that they cost no more than they did without select; select_proto is built on the hooks.
@@ -15,7 +15,8 @@ Who goes on after a meeting, for the tasklet that acts in direction d (Stackless
     no             -d             the peer is put right after the caller and switched to: the caller comes last
     no             other          the peer joins the ring's end; the caller goes on without a switch
 
-So with preference -1, the default, the receiver runs first; with 1 the sender.
+So with preference -1, the default, the receiver runs first; with 1 the sender.  A peer of another thread joins its own
+ring's end, and the caller goes on.
 """
 
 from __future__ import annotations
@@ -205,20 +206,27 @@ def act(self: channel, direction: int, value: Any) -> Any:
     sched = here.sched
     if watch.callback is not None:
         notify(sched, self, direction, value, ready(self, direction) is None)
-    peer = (self._receivers if direction > 0 else self._senders).head
-    if peer is not None:
-        return commit(sched, self, direction, peer, value)
-    check_wait(sched, self)
-    me = sched.current
-    sched.busy = True
-    me.tempval = value
-    me._channel = self
-    me._direction = direction
-    sched.leave()
-    post(me, self, direction)
-    if watch.trace is not None:
-        trace_post(me, self, direction, value)
-    del me, value, peer
+    sched.enter()
+    try:
+        peer = (self._receivers if direction > 0 else self._senders).head
+        if peer is not None:
+            commit(sched, self, direction, peer, value)
+        else:
+            check_wait(sched, self)
+            me = sched.current
+            me.tempval = value
+            me._channel = self
+            me._direction = direction
+            sched.leave()
+            post(me, self, direction)
+            if watch.trace is not None:
+                trace_post(me, self, direction, value)
+            del me
+            sched.refill()
+    except BaseException:
+        sched.recover()
+        raise
+    del value, peer
     return sched.switch()
 
 
@@ -246,41 +254,41 @@ def withdraw(waiter: Any) -> None:
     waiter._queue.remove(waiter)
 
 
-def commit(sched: Scheduler, self: channel, direction: int, peer: Any, value: Any) -> Any:
+def commit(sched: Scheduler, self: channel, direction: int, peer: Any, value: Any) -> None:
     """The running tasklet acts in `direction` and meets `peer`, who waits on the channel.
 
-    The peer leaves all its queues before anybody runs on.  Returns what is received, else None; explodes if it is a
-    bomb.  Raises, with nothing changed, when the meeting would make a switch that is refused.
+    The peer leaves all its queues before anybody runs on.  What is received is in the caller's tempval when it
+    resumes.  Raises, with nothing changed, when the meeting would make a switch that is refused.  The caller must
+    call sched.switch() next.
     """
-    switches = self._schedule_all or self._preference == -direction
+    task = peer if peer._offers is None else peer._offers.tasklet
+    stays = task._sched is not sched  # a partner in another thread: it is woken there, and the caller goes on
+    switches = not stays and (self._schedule_all or self._preference == -direction)
     if switches:
         sched.check_switch()
-    sched.busy = True
     me = sched.current
-    if peer._offers is not None:
-        task, value = peer._offers.complete(sched, peer, value)
-    else:
-        task = peer
-        withdraw(peer)
-        task._channel = None
+    sched.moving = task
+    if peer is task:
         if direction > 0:
             task.tempval = value
         else:
             value = task.tempval
             task.tempval = None
+        task._channel = None
+        withdraw(peer)
+    else:
+        value = peer._offers.complete(sched, peer, value)
+    me.tempval = value if direction < 0 else None
     if watch.trace is not None:
         watch.trace("commit", me, self, direction, peer=task, value=value.value if type(value) is bomb else value)
-    me.tempval = value if direction < 0 else None
-    if self._schedule_all:
-        sched.runq.append(task)
-        sched.runq.rotate(sched.runq.after(me))
-    elif switches:
+    if switches and not self._schedule_all:
         sched.runq.insert_next(task)
         sched.runq.rotate(task)
     else:
-        sched.runq.append(task)
-    del me, peer, task, value
-    return sched.switch()
+        sched.resume(task)
+        if switches:
+            sched.runq.rotate(sched.runq.after(me))
+    sched.moving = None
 
 
 def notify(sched: Scheduler, self: channel, direction: int, value: Any, willblock: bool) -> None:

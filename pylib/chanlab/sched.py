@@ -9,11 +9,22 @@ The rules are Stackless's (scheduling.c, and measured on Stackless 3.7.5):
     when there is none.
   * A tasklet that ends hands over to its successor.  Its uncaught error goes to the innermost caller of run() (else
     main), which is unblocked if need be and runs at once.  TaskletExit is no error.
-  * Nobody blocks when nobody could run: RuntimeError, and nothing has changed.
+  * Nobody blocks when nobody could run: RuntimeError, and nothing has changed.  A thread whose tasklets are all
+    blocked waits as long as another thread could still wake one of them.
 
-Operations check everything that can be refused first, then change the queues, then call switch(), which goes on with
-the head of the ring.  While a tasklet is parked no frame of ours may refer to it, so that a tasklet that everybody
-has forgotten is collected (and killed, see collect()); hence the `del`s.
+Every operation has the same shape.  Between enter() and switch() no user code runs and no other thread interferes;
+what can be refused is checked before anything is changed; recover() repairs what a KeyboardInterrupt tore apart:
+
+    sched.enter()
+    try:
+        check ...; change the queues ...
+    except BaseException:
+        sched.recover()
+        raise
+    return sched.switch()      # on to the head of the ring
+
+While a tasklet is parked no frame of ours may refer to it, so that a tasklet that everybody has forgotten is
+collected (and killed, see collect()); hence the `del`s.
 """
 
 from __future__ import annotations
@@ -26,7 +37,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from . import report, rng, switch
+from . import report, rng, switch, threads
 from .bomb import bomb, of_error
 from .runq import RunQueue
 from .watch import watch
@@ -55,20 +66,26 @@ class Scheduler:
     runs            the tasklets that are inside run(), innermost last
     switch_trap     while non-zero, every real switch is refused
     rng             the generator of select's choices
+    thread_id       as threading.get_ident(), -1 once the thread has ended
     started         greenlet -> weak reference to its tasklet, for all that have started and not ended
-    busy, doomed    see collect()
+    moving          a tasklet on its way from a channel's queue to the ring
     failed          the error that the running tasklet is just ending with, or None
+    busy, locked    see enter();      idle, alarm   see threads.wait();      doomed   see collect()
     """
 
     __slots__ = (
         "__weakref__",
+        "alarm",
         "busy",
         "current",
         "doomed",
         "failed",
         "hub",
+        "idle",
         "in_callback",
+        "locked",
         "main",
+        "moving",
         "next_greenlet",
         "rng",
         "runq",
@@ -87,30 +104,64 @@ class Scheduler:
         self.rng = rng.for_new_thread()
         self.thread_id = threading.get_ident()
         self.started: dict[Any, weakref.ref] = {}
-        self.busy = self.in_callback = False
         self.doomed: list[tasklet] = []
+        self.busy = self.idle = self.in_callback = False
+        self.locked = 0
+        self.alarm = threading.Lock()
+        self.alarm.acquire()
         self.failed: bomb | None = None
+        self.moving: tasklet | None = None
         self.main = self.current = main_tasklet(self)
         self.runq.append(self.main)
         switch.prepare(self)
+        threads.join(self)
 
-    # -- switching ---------------------------------------------------------------------------------------------------
+    # -- the shape of an operation -------------------------------------------------------------------------------------
 
-    def check_switch(self) -> None:
-        """RuntimeError when the running tasklet must not switch now.  Called before anything is changed."""
-        if self.switch_trap:
-            raise RuntimeError("switch_trap")
-        switch.check_place(self)
+    def enter(self) -> None:
+        """Begin an operation: from here to switch() or exit() nobody else touches tasklets and channels."""
+        self.busy = True
+        if threads.many:
+            threads.LOCK.acquire()
+            self.locked += 1
+
+    def exit(self) -> None:
+        """End an operation without a switch."""
+        self.busy = False
+        if self.locked:
+            self.locked -= 1
+            threads.LOCK.release()
+
+    def recover(self) -> None:
+        """An operation failed.  Mostly it has changed nothing yet; an interrupt may strike in the middle of it, however.
+
+        The running tasklet is put back to the head of the ring, in no channel's queue, and a peer that was on its way
+        to the ring arrives there.
+        """
+        me, moving = self.current, self.moving
+        self.moving = None
+        if moving is not None and moving._queue is not moving._sched.runq:
+            unblock(moving)
+            if moving._queue is not None:
+                moving._queue.remove(moving)
+            self.resume(moving)
+        if me._queue is self.runq:
+            me._channel = None
+        else:
+            unblock(me)
+            self.runq.append(me)
+        if self.runq.head is not me:
+            self.runq.rotate(me)
+        self.exit()
 
     def switch(self) -> Any:
         """Go on with the head of the ring.  Returns the caller's tempval when it resumes, or raises what is in it."""
         if self.runq.head is not self.current:
             if watch.schedule_callback is not None or watch.trace is not None:
                 self.announce()
-            self.current = self.runq.head
-            self.busy = False
-            switch.switch_to_current(self)
-        self.busy = False
+            switch.switch_to_head(self)
+        else:
+            self.exit()
         me = self.current
         value = me.tempval
         me.tempval = None
@@ -123,6 +174,12 @@ class Scheduler:
             finally:
                 del value
         return value
+
+    def check_switch(self) -> None:
+        """RuntimeError when the running tasklet must not switch now.  Called before anything is changed."""
+        if self.switch_trap:
+            raise RuntimeError("switch_trap")
+        switch.check_place(self)
 
     def announce(self) -> None:
         """Tell the schedule callback and the trace that the running tasklet hands over to the head of the ring."""
@@ -138,7 +195,7 @@ class Scheduler:
             finally:
                 self.switch_trap -= 1
 
-    # -- leaving the ring --------------------------------------------------------------------------------------------
+    # -- leaving the ring ----------------------------------------------------------------------------------------------
 
     def whom_to_wake(self) -> tasklet:
         """Who runs when the ring is empty: the innermost caller of run(), else main."""
@@ -153,34 +210,51 @@ class Scheduler:
             wake = self.whom_to_wake()
             if wake is self.current and not blocking:
                 return
-            if wake is self.current or wake.blocked:
+            if (wake is self.current or wake.blocked) and not threads.may_be_woken(self):
                 raise report.deadlock(self, "Deadlock: the last runnable tasklet cannot be blocked.")
         self.check_switch()
 
     def leave(self) -> None:
-        """Take the running tasklet out of the ring.  Afterwards the head is the one to go on with.
+        """Take the running tasklet out of the ring.  Once it is where it belongs, refill() must be called."""
+        self.runq.remove(self.current)
 
-        When that wakes a caller of run() (or main), an exception that the last runnable tasklet is about to send is
-        raised there, too.  Genuine Stackless does so, and the recorded traces hold it: see docs/divergences.md.
+    def refill(self) -> None:
+        """See to it that somebody is in the ring: when it is empty, wake the caller of run(), or wait.
+
+        An exception that the last runnable tasklet is about to send is raised in the one who wakes, too.  Genuine
+        Stackless does so, and the recorded traces hold it: see docs/divergences.md.
         """
-        me = self.current
-        self.runq.remove(me)
-        if self.runq.head is None:
+        while self.runq.head is None:
             wake = self.whom_to_wake()
-            self.runq.append(wake)
-            if wake is not me and type(me.tempval) is bomb:
-                wake.tempval = me.tempval
+            if wake.blocked:
+                threads.wait(self)
+            else:
+                self.runq.append(wake)
+                if wake is not self.current and type(self.current.tempval) is bomb:
+                    wake.tempval = self.current.tempval
 
-    # -- run -----------------------------------------------------------------------------------------------------------
+    def resume(self, task: tasklet) -> None:
+        """Make a tasklet of any thread runnable, in the last place of its ring, and wake its thread."""
+        owner = task._sched
+        owner.runq.append(task)
+        if owner is not self:
+            threads.wake(owner)
+
+    # -- run -------------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Let all others run until the ring is empty."""
-        if len(self.runq) == 1:
-            return
-        self.check_switch()
-        self.busy = True
-        self.runs.append(self.current)
-        self.runq.remove(self.current)
+        self.enter()
+        try:
+            if len(self.runq) > 1:
+                self.check_switch()
+            self.runs.append(self.current)
+            self.leave()
+            self.refill()
+        except BaseException:
+            self._end_run()
+            self.recover()
+            raise
         try:
             self.switch()
         finally:
@@ -193,11 +267,10 @@ class Scheduler:
                 if caller._queue is None:
                     self.runq.append(caller)
 
-    # -- the life of a tasklet ---------------------------------------------------------------------------------------------
+    # -- the life of a tasklet -------------------------------------------------------------------------------------------
 
     def life(self, *_ignored: object) -> None:
         """The whole life of the tasklet that is current: the bottom of its stack."""
-        self.busy = False
         try:
             me = self.current
             self.started[me._greenlet] = weakref.ref(me)
@@ -217,8 +290,24 @@ class Scheduler:
             self.failed = _handled(error)
         self.end()
 
+    def crashed(self, error: BaseException) -> None:
+        """An interrupt struck between two steps of ours at the bottom of a stack, where no user code could see it."""
+        while self.locked:
+            self.exit()
+        self.failed = of_error(error)
+        if self.current._alive and self.current._greenlet.dead:
+            self.end()
+        else:
+            self.enter()
+            self.deliver(self.failed)
+            self.failed = None
+            self.current = self.runq.head
+            switch.finish_into_current(self)
+            self.exit()
+
     def end(self) -> None:
         """The running tasklet is over.  Choose who goes on; the caller must return to the hub at once."""
+        self.enter()
         me, failed = self.current, self.failed
         self.failed = None
         if watch.trace is not None:
@@ -226,20 +315,21 @@ class Scheduler:
                 watch.trace("end", me)
             else:
                 watch.trace("end", me, value=failed.value)
-        del self.started[me._greenlet]
-        self.busy = True
-        self.runq.remove(me)
+        self.started.pop(me._greenlet, None)
+        if me._queue is not None:
+            self.leave()
         if failed is None and self.runq.head is None:
-            failed = _nobody_left(self, self.whom_to_wake())
+            failed = self._nobody_left()
         if failed is not None:
             self.deliver(failed)
-        elif self.runq.head is None:
-            self.runq.append(self.whom_to_wake())
+        else:
+            self.refill()
         if watch.schedule_callback is not None or watch.trace is not None:
             self.announce()
         me._alive = False
         self.current = self.runq.head
         switch.finish_into_current(self)
+        self.exit()
 
     def deliver(self, failed: bomb) -> None:
         """Give an error to the innermost caller of run(), else to main, and make that one the head of the ring."""
@@ -250,7 +340,20 @@ class Scheduler:
             self.runq.append(target)
         self.runq.rotate(target)
 
-    # -- forgotten tasklets ---------------------------------------------------------------------------------------------
+    def _nobody_left(self) -> bomb | None:
+        """The error of one who is to wake because all others have ended, but who is blocked; None when it is not."""
+        wake = self.whom_to_wake()
+        if not wake.blocked or threads.may_be_woken(self):
+            return None
+        if wake._offers is not None:
+            text = "the main tasklet is selecting without a partner available."
+        elif wake._direction > 0:
+            text = "the main tasklet is sending without a receiver available."
+        else:
+            text = "the main tasklet is receiving without a sender available."
+        return of_error(report.deadlock(self, text))
+
+    # -- forgotten tasklets ----------------------------------------------------------------------------------------------
 
     def collect(self, task: tasklet) -> None:
         """A started tasklet of this thread that nobody refers to any more: kill it, so that its finally blocks run.
@@ -258,6 +361,8 @@ class Scheduler:
         Python may find out at any moment, even in the middle of one of our operations or in another thread.  Such a
         tasklet is doomed: killed as soon as the next switch of its own thread is complete.
         """
+        if self.thread_id == -1:
+            return
         self.started[task._greenlet] = weakref.ref(task)
         if self.busy or here.sched is not self or switch.getcurrent() is not self.current._greenlet:
             self.doomed.append(task)
@@ -310,20 +415,6 @@ def unblock(task: tasklet) -> None:
         task._channel = None
 
 
-def _nobody_left(sched: Scheduler, wake: tasklet) -> bomb | None:
-    """The error of one who is to wake because all others have ended, but who is blocked; None when it is not."""
-    if not wake.blocked:
-        return None
-    if wake._offers is not None:
-        text = "the main tasklet is selecting without a partner available."
-    elif wake._direction > 0:
-        text = "the main tasklet is sending without a receiver available."
-    else:
-        text = "the main tasklet is receiving without a sender available."
-    error = report.deadlock(sched, text)
-    return bomb(type(error), error)
-
-
 def _handled(error: BaseException) -> bomb | None:
     """What is left of a tasklet's uncaught error after the error handler: None when the handler returns."""
     handler = watch.error_handler
@@ -353,6 +444,7 @@ class _Here(threading.local):
         if name != "sched":
             raise AttributeError(name)
         self.sched = sched = Scheduler()
+        self.end = threads.End(sched)
         return sched
 
 

@@ -26,27 +26,50 @@ def prepare(sched) -> None:
     sched.hub.switch(sched)
 
 
+def finish(sched) -> None:
+    """The thread ends: let go of the hub, whose frame holds the scheduler."""
+    sched.hub.throw(_greenlet.GreenletExit)
+    sched.hub = None
+
+
 def _hub(sched) -> None:
     sched.main._greenlet.switch()  # parked, ready to start the first tasklet
     while True:
-        sched.next_greenlet.switch()
+        try:
+            sched.next_greenlet.switch()
+        except _greenlet.GreenletExit:  # the thread is over
+            raise
+        except BaseException as error:
+            sched.crashed(error)
 
 
-def switch_to_current(sched) -> None:
-    """Park the stack that runs and go on with that of `sched.current`; return when somebody switches back.
+def switch_to_head(sched) -> None:
+    """Park the stack that runs and go on with that of the ring's head, which becomes current.
 
-    Neither this frame nor its callers may hold a reference to a tasklet meanwhile, or nobody could forget it.
+    Returns when somebody switches back.  Neither this frame nor its callers may hold a reference to a tasklet
+    meanwhile, or nobody could forget it.
     """
-    to = sched.current._greenlet
-    if to is None:
-        finish_into_current(sched)
+    target = sched.runq.head
+    to = target._greenlet
+    if not to:  # not started yet
+        _prepare_start(sched, target)
         to = sched.hub
+    sched.exit()
+    # No call from here to the switch: CPython handles signals at calls, and an interrupt must not come between.
+    sched.current = target
+    del target
     to.switch()
 
 
 def finish_into_current(sched) -> None:
     """Let the hub go on with `sched.current`, fresh or not, as soon as it has the processor."""
-    target = sched.current
+    if sched.current._greenlet:
+        sched.next_greenlet = sched.current._greenlet
+    else:
+        _prepare_start(sched, sched.current)
+
+
+def _prepare_start(sched, target) -> None:
     if target._greenlet is None:
         target._greenlet = _new(sched.life, sched.hub)
     sched.next_greenlet = target._greenlet

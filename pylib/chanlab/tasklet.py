@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import report
+from . import report, threads
 from .bomb import bomb, of_throw
 from .links import Link
 from .sched import TaskletExit, here, unblock
@@ -132,6 +132,8 @@ class tasklet(Link):
         """Give the bound function its arguments and make the tasklet runnable; `t(...)` is the same.  Returns it."""
         if self._alive:
             raise RuntimeError("tasklet is alive")
+        if self._sched.thread_id == -1:
+            raise RuntimeError("tasklet has no thread")
         func = self.tempval
         if func is None:
             raise RuntimeError("the tasklet was not bound to a function")
@@ -139,38 +141,59 @@ class tasklet(Link):
         self._call = (func, args, kwargs)
         self.tempval = None
         self._alive = True
-        self._sched.runq.append(self)
-        return self
+        return self.insert()
 
     __call__ = setup
 
     # -- scheduling ----------------------------------------------------------------------------------------------------
 
     def _check_runnable(self) -> None:
+        if self._sched.thread_id == -1:
+            raise RuntimeError("tasklet has no thread")
         if self.blocked:
             raise RuntimeError("You cannot run a blocked tasklet")
         if not self._alive:
             raise RuntimeError("You cannot run an unbound(dead) tasklet")
 
     def insert(self) -> tasklet:
-        """Make a paused tasklet runnable, in the last place; a scheduled one stays where it is.  Returns it."""
-        self._check_runnable()
-        if self._queue is None:
-            self._sched.runq.append(self)
+        """Make a paused tasklet runnable, in the last place of its thread; a scheduled one stays where it is.
+
+        Returns it.
+        """
+        sched = here.sched
+        sched.enter()
+        try:
+            self._check_runnable()
+            if self._queue is None:
+                sched.resume(self)
+        except BaseException:
+            sched.recover()
+            raise
+        sched.exit()
         return self
 
     def remove(self) -> tasklet:
         """Pause a scheduled tasklet; nothing happens to a paused one.  Returns it."""
-        if self.blocked:
-            raise RuntimeError("You cannot remove a blocked tasklet.")
-        if self is self._sched.current:
-            raise RuntimeError("The current tasklet cannot be removed.")
-        if self._queue is not None:
-            self._sched.runq.remove(self)
+        sched = here.sched
+        sched.enter()
+        try:
+            if self.blocked:
+                raise RuntimeError("You cannot remove a blocked tasklet.")
+            if self is self._sched.current:
+                raise RuntimeError("The current tasklet cannot be removed.")
+            if self._queue is not None:
+                self._queue.remove(self)
+        except BaseException:
+            sched.recover()
+            raise
+        sched.exit()
         return self
 
     def run(self) -> Any:
-        """Switch to this tasklet now.  The caller stays in the ring, behind those who come after this tasklet."""
+        """Switch to this tasklet now.  The caller stays in the ring, behind those who come after this tasklet.
+
+        A tasklet of another thread is made the next to run there, and the caller goes on.
+        """
         return self._switch(leave=False)
 
     def switch(self) -> Any:
@@ -181,15 +204,33 @@ class tasklet(Link):
         sched = here.sched
         if self is sched.current:
             return None
-        self._check_runnable()
-        sched.check_switch()
-        sched.busy = True
-        if self._queue is None:
-            sched.runq.append(self)
-        if leave:
-            sched.runq.remove(sched.current)
-        sched.runq.rotate(self)
+        sched.enter()
+        try:
+            self._check_runnable()
+            if self._sched is not sched:
+                if leave:
+                    raise RuntimeError("can't switch to a different thread")
+                self._put_next()
+            else:
+                sched.check_switch()
+                if self._queue is None:
+                    sched.runq.append(self)
+                if leave:
+                    sched.leave()
+                sched.runq.rotate(self)
+        except BaseException:
+            sched.recover()
+            raise
         return sched.switch()
+
+    def _put_next(self) -> None:
+        """Make a tasklet of another thread the next to run there."""
+        owner = self._sched
+        if self is not owner.current:
+            if self._queue is not None:
+                self._queue.remove(self)
+            owner.runq.insert_next(self)
+        threads.wake(owner)
 
     # -- exceptions ----------------------------------------------------------------------------------------------------
 
@@ -211,7 +252,7 @@ class tasklet(Link):
 
     def _throw(self, failed: bomb, pending: bool) -> Any:
         sched = here.sched
-        if not self._alive:
+        if not self.alive:
             if issubclass(failed.type, TaskletExit):
                 return None
             error = RuntimeError("You cannot throw to a dead tasklet")
@@ -219,31 +260,41 @@ class tasklet(Link):
             raise error
         if self is sched.current:
             failed.explode()
-        if not pending:
-            sched.check_switch()
-        sched.busy = True
-        unblock(self)
-        self.tempval = failed
-        if self._queue is None:
-            sched.runq.append(self)
+        sched.enter()
+        try:
+            foreign = self._sched is not sched
+            if not pending and not foreign:
+                sched.check_switch()
+            unblock(self)
+            self.tempval = failed
+            if foreign and not pending:
+                self._put_next()
+            elif self._queue is None:
+                sched.resume(self)
+            if pending or foreign:
+                sched.exit()
+                return None
+            sched.runq.rotate(self)
+        except BaseException:
+            sched.recover()
+            raise
         del failed
-        if pending:
-            sched.busy = False
-            return None
-        sched.runq.rotate(self)
         return sched.switch()
 
     # -- states --------------------------------------------------------------------------------------------------------
 
-    alive = property(lambda self: self._alive, doc="It is bound with arguments, running or suspended.")
+    alive = property(
+        lambda self: self._alive and self._sched.thread_id != -1,
+        doc="It is bound with arguments, running or suspended, and its thread has not ended.",
+    )
     blocked = property(
         lambda self: self._channel is not None or self._offers is not None, doc="It waits for a channel."
     )
     scheduled = property(lambda self: self._queue is not None or self.blocked, doc="It is runnable or blocked.")
-    paused = property(lambda self: self._alive and not self.scheduled, doc="It is alive, and in no queue.")
+    paused = property(lambda self: self.alive and not self.scheduled, doc="It is alive, and in no queue.")
     is_current = property(lambda self: self is self._sched.current, doc="It is its thread's running tasklet.")
     is_main = property(lambda self: self is self._sched.main, doc="It is its thread's main tasklet.")
-    thread_id = property(lambda self: self._sched.thread_id, doc="The id of the thread that it belongs to.")
+    thread_id = property(lambda self: self._sched.thread_id, doc="The id of its thread; -1 when that has ended.")
 
     @property
     def next(self) -> tasklet | None:
