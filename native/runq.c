@@ -102,10 +102,10 @@ static Py_ssize_t runq_length(PyObject *self) { return ((RunQueue *)self)->lengt
 static PyObject *runq_iter(PyObject *self)
 {
     RunQueue *q = (RunQueue *)self;
-    Link *node = q->head;
-    PyObject *members = PyList_New(0), *result = NULL;
+    PyObject *members = PyList_New(0), *result = NULL; /* may collect garbage: only then look at the ring */
     if (!members)
         return NULL;
+    Link *node = q->head;
     for (Py_ssize_t i = q->length; i > 0; i--, node = node->next)
         if (PyList_Append(members, (PyObject *)node) < 0)
             goto done;

@@ -93,7 +93,7 @@ static Py_ssize_t waitq_length(PyObject *self) { return ((WaitQueue *)self)->len
 static PyObject *waitq_iter(PyObject *self)
 {
     WaitQueue *q = (WaitQueue *)self;
-    PyObject *members = PyList_New(0), *result = NULL;
+    PyObject *members = PyList_New(0), *result = NULL; /* may collect garbage: only then look at the queue */
     if (!members)
         return NULL;
     for (Link *node = q->head; node; node = node->next)

@@ -128,9 +128,11 @@ def select(cases: Iterable[case]) -> Any:
     sched = here.sched
     cases = _adopted(cases)
     chosen = None
-    if watch.callback is not None:
+    callback = watch.callback
+    if callback is not None:
         chosen = _choose(sched, cases)
-        _notify(sched, cases, chosen)
+        for c in cases if chosen is None else [chosen]:  # once for the case that is taken, else once for each
+            core.notify(callback, sched, c.channel, c.direction, _offered(c), chosen is None)
     sched.enter()
     try:
         if chosen is None or not _ready(chosen):
@@ -146,11 +148,11 @@ def select(cases: Iterable[case]) -> Any:
             sched.leave()
             Offers(sched.current, cases).post_all()
             sched.refill()
+        del cases
+        result = sched.switch()
     except BaseException:
         sched.recover()
         raise
-    del cases
-    result = sched.switch()
     if chosen is None:
         chosen = result
     elif chosen.direction < 0:
@@ -172,12 +174,6 @@ def _choose(sched: Scheduler, cases: list[case]) -> case | None:
     if len(ready) < 2:
         return ready[0] if ready else None
     return ready[sched.rng.below(len(ready))]
-
-
-def _notify(sched: Scheduler, cases: list[case], chosen: case | None) -> None:
-    """Call the channel callback: once for the case that is chosen, else once for each case, in list order."""
-    for c in cases if chosen is None else [chosen]:
-        core.notify(sched, c.channel, c.direction, _offered(c), chosen is None)
 
 
 def _adopted(cases: Iterable[case]) -> list[case]:

@@ -66,11 +66,11 @@ def schedule(retval: object = _CURRENT) -> Any:
         me = sched.current
         me.tempval = me if retval is _CURRENT else retval
         sched.runq.rotate(sched.runq.after(me))
+        del me, retval
+        return sched.switch()
     except BaseException:
         sched.recover()
         raise
-    del me, retval
-    return sched.switch()
 
 
 def schedule_remove(retval: object = _CURRENT) -> Any:
@@ -81,12 +81,12 @@ def schedule_remove(retval: object = _CURRENT) -> Any:
         sched.check_leave(blocking=False)
         sched.current.tempval = sched.current if retval is _CURRENT else retval
         sched.leave()
+        del retval
         sched.refill()
+        return sched.switch()
     except BaseException:
         sched.recover()
         raise
-    del retval
-    return sched.switch()
 
 
 def getcurrent() -> tasklet:

@@ -204,8 +204,9 @@ def _select_proto() -> Any:
 def act(self: channel, direction: int, value: Any) -> Any:
     """Send (1) or receive (-1), whichever `direction` says: the rendezvous.  Returns what is received, else None."""
     sched = here.sched
-    if watch.callback is not None:
-        notify(sched, self, direction, value, ready(self, direction) is None)
+    callback = watch.callback
+    if callback is not None:
+        notify(callback, sched, self, direction, value, ready(self, direction) is None)
     sched.enter()
     try:
         peer = (self._receivers if direction > 0 else self._senders).head
@@ -223,11 +224,11 @@ def act(self: channel, direction: int, value: Any) -> Any:
                 trace_post(me, self, direction, value)
             del me
             sched.refill()
+        del value, peer
+        return sched.switch()
     except BaseException:
         sched.recover()
         raise
-    del value, peer
-    return sched.switch()
 
 
 def ready(self: channel, direction: int) -> Any:
@@ -291,14 +292,14 @@ def commit(sched: Scheduler, self: channel, direction: int, peer: Any, value: An
     sched.moving = None
 
 
-def notify(sched: Scheduler, self: channel, direction: int, value: Any, willblock: bool) -> None:
+def notify(callback: Any, sched: Scheduler, self: channel, direction: int, value: Any, willblock: bool) -> None:
     """Call the channel callback before the running tasklet acts.  Whatever it raises is raised in the caller."""
     if sched.in_callback:
         raise RuntimeError("Recursive channel call due to callbacks!")
     sched.current.tempval = value
     sched.in_callback = True
     try:
-        watch.callback(self, sched.current, int(direction > 0), int(willblock))
+        callback(self, sched.current, int(direction > 0), int(willblock))
     finally:
         sched.in_callback = False
 

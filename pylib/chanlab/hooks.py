@@ -72,10 +72,10 @@ def parse(wish: str) -> frozenset[str]:
 
 
 def _check(word: str, wish: str) -> None:
-    hook, _, variant = word.partition(":")
+    hook, colon, _variant = word.partition(":")
     if hook not in HOOKS:
         raise HookError(f"unknown hook '{word}' in '{wish}': the hooks are {', '.join(HOOKS)} (and all, none)")
-    if variant and hook != "switch":
+    if colon and hook != "switch":
         raise HookError(f"hook '{hook}' has no variants, so '{word}' in '{wish}' names none")
     reason = unavailable(hook)
     if reason is not None:

@@ -18,10 +18,10 @@ what can be refused is checked before anything is changed; recover() repairs wha
     sched.enter()
     try:
         check ...; change the queues ...
+        return sched.switch()      # on to the head of the ring
     except BaseException:
         sched.recover()
         raise
-    return sched.switch()      # on to the head of the ring
 
 While a tasklet is parked no frame of ours may refer to it, so that a tasklet that everybody has forgotten is
 collected (and killed, see collect()); hence the `del`s.
@@ -122,18 +122,19 @@ class Scheduler:
         """Begin an operation: from here to switch() or exit() nobody else touches tasklets and channels."""
         self.busy = True
         if threads.many:
-            threads.LOCK.acquire()
             self.locked += 1
+            threads.LOCK.acquire()
 
     def exit(self) -> None:
         """End an operation without a switch."""
         self.busy = False
         if self.locked:
             self.locked -= 1
-            threads.LOCK.release()
+            with contextlib.suppress(RuntimeError):  # an interrupt came between enter()'s two steps
+                threads.LOCK.release()
 
     def recover(self) -> None:
-        """An operation failed.  Mostly it has changed nothing yet; an interrupt may strike in the middle of it, however.
+        """An operation raises.  Mostly it has changed nothing, or is over; but an interrupt may strike in its middle.
 
         The running tasklet is put back to the head of the ring, in no channel's queue, and a peer that was on its way
         to the ring arrives there.
@@ -190,7 +191,7 @@ class Scheduler:
             self.switch_trap += 1
             try:
                 watch.schedule_callback(prev, next_)
-            except Exception as error:  # like Stackless: reported, and the switch goes on
+            except BaseException as error:  # like Stackless: reported, and the switch goes on
                 _unraisable(error, watch.schedule_callback)
             finally:
                 self.switch_trap -= 1
@@ -199,6 +200,8 @@ class Scheduler:
 
     def whom_to_wake(self) -> tasklet:
         """Who runs when the ring is empty: the innermost caller of run(), else main."""
+        while self.runs and not self.runs[-1]._alive:  # an interrupt kept it from saying that its run() is over
+            self.runs.pop()
         return self.runs[-1] if self.runs else self.main
 
     def check_leave(self, blocking: bool) -> None:
@@ -251,12 +254,10 @@ class Scheduler:
             self.runs.append(self.current)
             self.leave()
             self.refill()
+            self.switch()
         except BaseException:
-            self._end_run()
             self.recover()
             raise
-        try:
-            self.switch()
         finally:
             self._end_run()
 
@@ -295,7 +296,8 @@ class Scheduler:
         while self.locked:
             self.exit()
         self.failed = of_error(error)
-        if self.current._alive and self.current._greenlet.dead:
+        stack = self.current._greenlet
+        if self.current._alive and stack is not None and stack.dead:
             self.end()
         else:
             self.enter()
@@ -315,9 +317,7 @@ class Scheduler:
                 watch.trace("end", me)
             else:
                 watch.trace("end", me, value=failed.value)
-        self.started.pop(me._greenlet, None)
-        if me._queue is not None:
-            self.leave()
+        self.forget(me)
         if failed is None and self.runq.head is None:
             failed = self._nobody_left()
         if failed is not None:
@@ -326,10 +326,16 @@ class Scheduler:
             self.refill()
         if watch.schedule_callback is not None or watch.trace is not None:
             self.announce()
-        me._alive = False
         self.current = self.runq.head
         switch.finish_into_current(self)
         self.exit()
+
+    def forget(self, task: tasklet) -> None:
+        """A tasklet's stack is gone or just going: it is dead, and in no queue."""
+        self.started.pop(task._greenlet, None)
+        if task._queue is not None:
+            task._queue.remove(task)
+        task._alive = False
 
     def deliver(self, failed: bomb) -> None:
         """Give an error to the innermost caller of run(), else to main, and make that one the head of the ring."""
@@ -444,7 +450,7 @@ class _Here(threading.local):
         if name != "sched":
             raise AttributeError(name)
         self.sched = sched = Scheduler()
-        self.end = threads.End(sched)
+        self.end = threads.End(sched, self)
         return sched
 
 

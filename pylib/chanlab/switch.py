@@ -36,7 +36,8 @@ def _hub(sched) -> None:
     sched.main._greenlet.switch()  # parked, ready to start the first tasklet
     while True:
         try:
-            sched.next_greenlet.switch()
+            while True:
+                sched.next_greenlet.switch()
         except _greenlet.GreenletExit:  # the thread is over
             raise
         except BaseException as error:
@@ -58,7 +59,26 @@ def switch_to_head(sched) -> None:
     # No call from here to the switch: CPython handles signals at calls, and an interrupt must not come between.
     sched.current = target
     del target
-    to.switch()
+    try:
+        to.switch()
+    except _greenlet.GreenletExit:
+        raise
+    except BaseException:  # an interrupt: either just after the tasklet has resumed, or in the hub
+        if sched.hub.dead:
+            _revive_hub(sched)
+        sched.current.tempval = None
+        raise
+
+
+def _revive_hub(sched) -> None:
+    """An interrupt has struck in the hub itself, and ended it: main gets the error.  Put things right."""
+    lost = sched.current
+    sched.hub = _new(_hub)
+    sched.hub.switch(sched)
+    sched.current = sched.main
+    sched.recover()
+    if lost._greenlet is not None and lost._greenlet.dead:
+        sched.forget(lost)
 
 
 def finish_into_current(sched) -> None:

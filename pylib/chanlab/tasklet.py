@@ -90,7 +90,7 @@ class tasklet(Link):
         return report.waits_for(self) if self.blocked else "scheduled" if self.scheduled else "paused"
 
     def __del__(self) -> None:
-        if self._alive and self._greenlet is not None and self is not self._sched.main:
+        if self._alive and self._greenlet is not None and self is not self._sched.main and not sys.is_finalizing():
             self._sched.collect(self)
 
     def __reduce__(self) -> Any:
@@ -218,10 +218,10 @@ class tasklet(Link):
                 if leave:
                     sched.leave()
                 sched.runq.rotate(self)
+            return sched.switch()
         except BaseException:
             sched.recover()
             raise
-        return sched.switch()
 
     def _put_next(self) -> None:
         """Make a tasklet of another thread the next to run there."""
@@ -275,11 +275,11 @@ class tasklet(Link):
                 sched.exit()
                 return None
             sched.runq.rotate(self)
+            del failed
+            return sched.switch()
         except BaseException:
             sched.recover()
             raise
-        del failed
-        return sched.switch()
 
     # -- states --------------------------------------------------------------------------------------------------------
 

@@ -76,19 +76,19 @@ def wake(sched: Scheduler) -> None:
 class End:
     """Kept in a thread's local storage: it goes when the thread goes, and takes the thread's tasklets along."""
 
-    __slots__ = ("_sched",)
+    __slots__ = ("_here", "_sched")
 
-    def __init__(self, sched: Scheduler) -> None:
+    def __init__(self, sched: Scheduler, here: threading.local) -> None:
         self._sched = sched
+        self._here = here
 
     def __del__(self) -> None:
-        from .sched import here
-
         sched = self._sched
-        if sched.thread_id == threading.get_ident() != threading.main_thread().ident:
-            here.sched = sched  # the local storage is going, but the dying tasklets' code still looks there
-            sched.kill_all()
-            switch.finish(sched)
-            del here.sched
-            schedulers.pop(sched.thread_id, None)
-            sched.thread_id = -1
+        if sched.thread_id != threading.get_ident() or sys.is_finalizing():
+            return
+        self._here.sched = sched  # the local storage is going, but the dying tasklets' code still looks there
+        sched.kill_all()
+        switch.finish(sched)
+        del self._here.sched
+        schedulers.pop(sched.thread_id, None)
+        sched.thread_id = -1

@@ -32,6 +32,10 @@ LONGEST = 60
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
+#: Where the types live whose repr reprlib knows how to cut.
+_KNOWN = ("builtins", "array", "collections")
+
+
 class _Short(reprlib.Repr):
     """repr cut short, the same in every run: sets and dicts sorted, addresses left out."""
 
@@ -39,10 +43,16 @@ class _Short(reprlib.Repr):
         super().__init__()
         self.maxstring = self.maxlong = self.maxother = LONGEST
 
+    def repr1(self, x: object, level: int) -> str:
+        # reprlib goes by the name of the type: a user's own class may have any.
+        return super().repr1(x, level) if type(x).__module__ in _KNOWN else self.repr_instance(x, level)
+
     def repr_instance(self, x: object, level: int) -> str:
         try:
             text = repr(x)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             text = f"<{type(x).__name__}: repr raised {type(error).__name__}>"
         text = _ADDRESS.sub("", text)
         return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
@@ -71,7 +81,7 @@ class Trace:
     """
 
     def __init__(self, path: str) -> None:
-        self._file = open(path, "w", encoding="utf-8")  # noqa: SIM115  open as long as the process lives
+        self._file = open(path, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115  open as long as the process lives
         self._steps = itertools.count(1)
         self._encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
         self._quiet = False
@@ -112,6 +122,10 @@ class Trace:
         sched.switch_trap += 1
         try:
             return _short.repr(value)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            return f"<{type(value).__name__}: repr raised {type(error).__name__}>"
         finally:
             sched.switch_trap -= 1
             self._quiet = False
