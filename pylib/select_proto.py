@@ -40,7 +40,8 @@ class case(Link):
     direction   1 send (SEND), -1 receive (RECEIVE)
     value       what is to be sent; what was received, None until then
     index       its place in the list of the select that it was last given to
-    callback    called by select with the value, in the selecting tasklet; select returns its result
+    callback    called by select with the value, in the selecting tasklet; select returns its result (that of a send
+                case may also take no argument)
 
     Cases compare and hash by identity.  A case belongs to the tasklet that selects on it, whoever made it; it may be
     used again and again, but by one blocked select at a time.
@@ -144,7 +145,7 @@ def select(cases: Iterable[case]) -> Any:
             core.commit(sched, chosen.channel, chosen.direction, peer, _offered(chosen))
             del peer
         else:
-            core.check_wait(sched, None)
+            core.check_wait(sched, [(c.channel, c.direction) for c in cases])
             sched.leave()
             Offers(sched.current, cases).post_all()
             sched.refill()
@@ -201,11 +202,12 @@ def _offered(c: case) -> Any:
 
 
 def _call_back(chosen: case) -> Any:
-    """Call the case's callback: with the value, or with nothing when it takes no argument."""
-    try:
-        inspect.signature(chosen.callback).bind(chosen.value)
-    except TypeError:
-        return chosen.callback()
-    except ValueError:  # a builtin that tells nothing about its arguments
-        pass
+    """Call the case's callback: with the value; that of a send case may take no argument."""
+    if chosen.direction > 0:
+        try:
+            inspect.signature(chosen.callback).bind(chosen.value)
+        except TypeError:
+            return chosen.callback()
+        except ValueError:  # a builtin that tells nothing about its arguments
+            pass
     return chosen.callback(chosen.value)

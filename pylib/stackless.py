@@ -14,28 +14,53 @@ from __future__ import annotations
 
 import atexit
 import sys
+import threading
 import types
 from collections.abc import Callable
 from typing import Any
 
-from chanlab import rng, sched
+from chanlab import compat, rng, sched, threads
 from chanlab.bomb import bomb
 from chanlab.channel import channel
+from chanlab.compat import (
+    PICKLEFLAGS_PRESERVE_AG_FINALIZER,
+    PICKLEFLAGS_PRESERVE_TRACING_STATE,
+    PICKLEFLAGS_RESET_AG_FINALIZER,
+    enable_softswitch,
+    getdebug,
+    pickle_flags,
+    pickle_flags_default,
+    pickle_with_tracing_state,
+)
 from chanlab.hooks import implementation
 from chanlab.sched import TaskletExit, here
 from chanlab.tasklet import tasklet
 from chanlab.watch import watch
 
 __all__ = [  # noqa: F822  select is resolved on first use
+    "PICKLEFLAGS_PRESERVE_AG_FINALIZER",
+    "PICKLEFLAGS_PRESERVE_TRACING_STATE",
+    "PICKLEFLAGS_RESET_AG_FINALIZER",
     "TaskletExit",
     "atomic",
     "bomb",
     "channel",
+    "enable_softswitch",
+    "get_channel_callback",
+    "get_schedule_callback",
+    "get_thread_info",
     "getcurrent",
     "getcurrentid",
+    "getdebug",
     "getmain",
     "getruncount",
+    "getseed",
+    "getthreads",
+    "getuncollectables",
     "implementation",
+    "pickle_flags",
+    "pickle_flags_default",
+    "pickle_with_tracing_state",
     "run",
     "schedule",
     "schedule_remove",
@@ -51,8 +76,19 @@ bomb.__module__ = "stackless"
 _CURRENT = object()
 
 
-def run() -> None:
-    """Run all other tasklets until none is runnable; an uncaught error of any of them is raised here."""
+def run(
+    timeout: int = 0,
+    threadblock: bool = False,
+    soft: bool = False,
+    ignore_nesting: bool = False,
+    totaltimeout: bool = False,
+) -> None:
+    """Run all other tasklets until none is runnable; an uncaught error of any of them is raised here.
+
+    Without a timeout the other arguments mean nothing, as in Stackless.  A timeout is not supported yet.
+    """
+    if timeout:
+        raise NotImplementedError("run(timeout=...) cannot interrupt tasklets yet; call run() and let them schedule()")
     here.sched.run()
 
 
@@ -78,7 +114,7 @@ def schedule_remove(retval: object = _CURRENT) -> Any:
     sched = here.sched
     sched.enter()
     try:
-        sched.check_leave(blocking=False)
+        sched.check_leave()
         sched.current.tempval = sched.current if retval is _CURRENT else retval
         sched.leave()
         del retval
@@ -102,6 +138,29 @@ def getmain() -> tasklet:
 def getruncount() -> int:
     """How many tasklets of this thread are runnable, the current one included."""
     return len(here.sched.runq)
+
+
+def getthreads() -> list[int]:
+    """The ids of all OS threads, the main thread's first."""
+    main_id = threading.main_thread().ident
+    return [main_id, *(ident for ident in sys._current_frames() if ident != main_id)]
+
+
+def get_thread_info(thread_id: int = -1) -> tuple[tasklet | None, tasklet | None, int]:
+    """(main, current, runcount) of a thread, by default of this one.  RuntimeError when there is no such thread."""
+    if thread_id == -1:
+        found = here.sched
+    elif thread_id in sys._current_frames():
+        found = threads.schedulers.get(thread_id)
+    else:
+        raise RuntimeError("Thread id not found")
+    return (None, None, 0) if found is None else (found.main, found.current, len(found.runq))
+
+
+def getuncollectables() -> list[tasklet]:
+    """The tasklets of this thread that own a C stack: all that have started and not ended."""
+    sched = here.sched
+    return [task for ref in list(sched.started.values()) if (task := ref()) is not None and task is not sched.current]
 
 
 def getcurrentid() -> int:
@@ -177,6 +236,8 @@ def __getattr__(name: str) -> Any:
 
         globals()["select"] = select
         return select
+    if name in compat.IMPOSSIBLE:
+        raise AttributeError(f"stackless.{name} {compat.IMPOSSIBLE[name]}")
     raise AttributeError(f"module 'stackless' has no attribute '{name}'")
 
 
@@ -186,7 +247,13 @@ class _Module(types.ModuleType):
     current = property(lambda self: getcurrent(), doc="The tasklet that runs in this thread.")
     main = property(lambda self: getmain(), doc="The main tasklet of this thread.")
     runcount = property(lambda self: getruncount(), doc="How many tasklets of this thread are runnable.")
+    threads = property(lambda self: getthreads(), doc="The ids of all OS threads, the main thread's first.")
+    debug = property(lambda self: getdebug(), doc="Whether this is a debug build: False.")
+    uncollectables = property(lambda self: getuncollectables(), doc="The tasklets that own a C stack.")
     stackless = property(lambda self: self, doc="The module itself.")
+
+    def __reduce__(self) -> str:
+        return "stackless"  # its property of that name is the module
 
 
 sys.modules[__name__].__class__ = _Module

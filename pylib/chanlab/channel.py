@@ -74,6 +74,15 @@ class channel:
         state = " closed" if self.closed else " closing" if self._closing else ""
         return f"<{type(self).__module__}.{type(self).__qualname__} {self.label} balance={self.balance}{state}>"
 
+    def __reduce__(self) -> Any:
+        if self.queue is not None:
+            raise TypeError(f"cannot pickle {self.label}: tasklets wait on it, and CPython cannot save their stacks")
+        return type(self), (), (self._preference, self._schedule_all, self._closing)
+
+    def __setstate__(self, state: tuple) -> None:
+        """Become a channel on which nobody waits, as __reduce__() saved it."""
+        self._preference, self._schedule_all, self._closing = state
+
     # -- send and receive ------------------------------------------------------------------------------------------------
 
     def send(self, value: object) -> None:
@@ -213,7 +222,10 @@ def act(self: channel, direction: int, value: Any) -> Any:
         if peer is not None:
             commit(sched, self, direction, peer, value)
         else:
-            check_wait(sched, self)
+            if self._closing:
+                check_block_trap(sched)
+                raise ValueError("Send/receive operation on a closed channel")
+            check_wait(sched, [(self, direction)], plain=True)
             me = sched.current
             me.tempval = value
             me._channel = self
@@ -236,13 +248,16 @@ def ready(self: channel, direction: int) -> Any:
     return (self._receivers if direction > 0 else self._senders).head
 
 
-def check_wait(sched: Scheduler, self: channel | None) -> None:
-    """Raise unless the running tasklet may wait on this channel (None: on no channel in particular)."""
+def check_block_trap(sched: Scheduler) -> None:
+    """RuntimeError when the running tasklet must not block."""
     if sched.current._block_trap:
         raise RuntimeError("this tasklet does not like to be blocked.")
-    if self is not None and self._closing:
-        raise ValueError("Send/receive operation on a closed channel")
-    sched.check_leave(blocking=True)
+
+
+def check_wait(sched: Scheduler, wishes: list[tuple[channel, int]], plain: bool = False) -> None:
+    """RuntimeError unless the running tasklet may wait for these (channel, direction)s."""
+    check_block_trap(sched)
+    sched.check_leave(wishes, plain)
 
 
 def post(waiter: Any, self: channel, direction: int) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .channel import channel
     from .sched import Scheduler
     from .tasklet import tasklet
 
@@ -39,25 +41,32 @@ def position(task: tasklet) -> str:
 def waits_for(task: tasklet) -> str:
     """'receives from c1' and the like, for a blocked tasklet."""
     if task._offers is not None:
-        cases = [_phrase(case.channel, case.direction) for case in task._offers.cases]
-        shown = ", ".join(cases[:8]) + (f", … ({len(cases)} cases)" if len(cases) > 8 else "")
-        return f"selects among {shown or 'no case at all'}"
-    return _phrase(task._channel, task._direction)
+        return phrase([(case.channel, case.direction) for case in task._offers.cases])
+    return phrase([(task._channel, task._direction)], plain=True)
 
 
-def _phrase(channel: object, direction: int) -> str:
-    return f"sends to {channel.label}" if direction > 0 else f"receives from {channel.label}"
+def phrase(wishes: Sequence[tuple[channel, int]], plain: bool = False) -> str:
+    """'receives from c1' for a plain operation, 'selects among ...' for the (channel, direction)s of a select."""
+    texts = [f"{'sends to' if direction > 0 else 'receives from'} {channel.label}" for channel, direction in wishes]
+    if plain:
+        return texts[0]
+    return f"selects among {', '.join(texts[:8]) or 'no case at all'}{f', … ({len(texts)} cases)' if len(texts) > 8 else ''}"
 
 
-def deadlock(sched: Scheduler, text: str) -> RuntimeError:
-    """Stackless's RuntimeError with `text`, and notes that list every blocked tasklet of the thread."""
+def deadlock(sched: Scheduler, text: str, wish: str = "") -> RuntimeError:
+    """Stackless's RuntimeError with `text`, and notes: what the tasklet it is raised in wanted, and every blocked one."""
     error = RuntimeError(text)
     started = [task for ref in list(sched.started.values()) if (task := ref()) is not None]
     blocked = sorted((t for t in [sched.main, *started] if t.blocked), key=lambda t: t._number)
-    error.add_note(f"raised in {sched.current.label}; {len(blocked)} other(s) blocked in this thread:")
+    if wish:
+        error.add_note(f"{sched.current.label} {wish}: it would be the last to block. Blocked already:")
+    else:
+        error.add_note("Nobody is left to run. Blocked:")
     for task in blocked[:LISTED]:
         where = position(task)
         error.add_note(f"  {task.label} {waits_for(task)}{', ' + where if where else ''}")
-    if len(blocked) > LISTED:
+    if not blocked:
+        error.add_note("  nobody")
+    elif len(blocked) > LISTED:
         error.add_note(f"  … and {len(blocked) - LISTED} more")
     return error

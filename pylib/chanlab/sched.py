@@ -43,6 +43,7 @@ from .runq import RunQueue
 from .watch import watch
 
 if TYPE_CHECKING:
+    from .channel import channel
     from .tasklet import tasklet
 
 
@@ -204,17 +205,18 @@ class Scheduler:
             self.runs.pop()
         return self.runs[-1] if self.runs else self.main
 
-    def check_leave(self, blocking: bool) -> None:
-        """RuntimeError unless the running tasklet may leave the ring: to block on a channel, or just to pause.
+    def check_leave(self, wishes: list[tuple[channel, int]] | None = None, plain: bool = False) -> None:
+        """RuntimeError unless the running tasklet may leave the ring: for these wishes, or (None) just to pause.
 
         A lone main that pauses is woken at once, so that nothing happens: that is allowed.
         """
         if len(self.runq) == 1:
             wake = self.whom_to_wake()
-            if wake is self.current and not blocking:
+            if wake is self.current and wishes is None:
                 return
             if (wake is self.current or wake.blocked) and not threads.may_be_woken(self):
-                raise report.deadlock(self, "Deadlock: the last runnable tasklet cannot be blocked.")
+                wish = "pauses" if wishes is None else report.phrase(wishes, plain)
+                raise report.deadlock(self, "Deadlock: the last runnable tasklet cannot be blocked.", wish)
         self.check_switch()
 
     def leave(self) -> None:

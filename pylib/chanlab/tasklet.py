@@ -94,7 +94,14 @@ class tasklet(Link):
             self._sched.collect(self)
 
     def __reduce__(self) -> Any:
-        raise TypeError(f"cannot pickle {self.label}: a tasklet's stack cannot be saved on CPython")
+        if self._greenlet is not None and self._alive:
+            raise TypeError(f"cannot pickle {self.label}: it has begun, and CPython cannot save a stack")
+        return type(self), (), (self._call, self.tempval, self._block_trap, self._atomic, self._ignore_nesting)
+
+    def __setstate__(self, state: tuple) -> None:
+        """Become a tasklet that has not begun, as __reduce__() saved it; in no queue."""
+        self._call, self.tempval, self._block_trap, self._atomic, self._ignore_nesting = state
+        self._alive = self._call is not None
 
     # -- binding -------------------------------------------------------------------------------------------------------
 
@@ -144,6 +151,19 @@ class tasklet(Link):
         return self.insert()
 
     __call__ = setup
+
+    def bind_thread(self, thread_id: int = -1) -> None:
+        """Move a tasklet that has not begun to another thread, by default to the caller's."""
+        if thread_id < -1:
+            raise OverflowError("a thread id is not negative")
+        if self._alive and self._greenlet is not None:
+            raise RuntimeError("tasklet has C state on its stack")
+        if self._queue is not None:
+            raise RuntimeError("can't (re)bind a runnable tasklet")
+        owner = here.sched if thread_id == -1 else threads.schedulers.get(thread_id)
+        if owner is None:
+            raise ValueError("bad thread")
+        self._sched = owner
 
     # -- scheduling ----------------------------------------------------------------------------------------------------
 
@@ -347,6 +367,22 @@ class tasklet(Link):
         if not self._alive or self._greenlet is None:
             return None
         return report.users_frame(sys._getframe(1) if self.is_current else self._greenlet.gr_frame)
+
+    @property
+    def recursion_depth(self) -> int:
+        """How many Python frames of the user's are on its stack (Stackless counts its interpreter's recursions)."""
+        depth, frame = 0, self.frame
+        while frame is not None:
+            depth, frame = depth + 1, report.users_frame(frame.f_back)
+        return depth
+
+    nesting_level = property(lambda self: int(self.alive and self._greenlet is not None), doc="1 once begun, else 0.")
+    restorable = property(lambda self: self.nesting_level == 0, doc="Whether it could be pickled: it has not begun.")
+
+    @property
+    def cstate(self) -> Any:
+        """Not here: a part of Stackless's own interpreter."""
+        raise AttributeError("tasklet.cstate is part of Stackless's own interpreter, which stock CPython does not have")
 
     @property
     def label(self) -> str:
