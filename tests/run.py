@@ -1,0 +1,79 @@
+"""Run all tests: what does not depend on the hooks once, the behaviour tests in every hook configuration.
+
+    tests/run.py                     everything
+    tests/run.py --native LIST       the behaviour tests in this configuration only (repeatable)
+    tests/run.py … [pytest words]    passed on to every pytest: -k select, -x, --lf, …
+
+`./bootstrap test` calls this with the host; each configuration is a pytest of its own, in a process of its own, so
+that a crash is a failed run and no state leaks from one configuration into the next.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+
+from configurations import CONFIGURATIONS, PLAIN
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+HOST = pathlib.Path(os.environ.get("CHANLAB_BIN", ROOT / "build" / "release" / "chanlab"))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Run all tests.")
+    parser.add_argument(
+        "--native", action="append", metavar="LIST", help="only the behaviour tests, in this configuration"
+    )
+    parser.add_argument("--plain", action="store_true", help="with --native: under plain python3 instead of the host")
+    options, words = parser.parse_known_args()
+    if not HOST.exists() and not options.plain:
+        parser.error(f"there is no host at {HOST}: build it with './bootstrap build', or name it in CHANLAB_BIN")
+    results = [outcome(*run, words) for run in plan(options)]
+    print("\n".join(["", *(f"{'ok    ' if good else 'FAILED'}  {name}" for name, good in results)]))
+    failed = sum(not good for _, good in results)
+    print(
+        f"\n{len(results) - failed} test runs passed, {failed} failed"
+        if failed
+        else f"\nall {len(results)} test runs passed"
+    )
+    return 1 if failed else 0
+
+
+def plan(options: argparse.Namespace) -> list[tuple[str, list[str], str | None, list[str]]]:
+    """What to run: (title, interpreter, hooks or None, directories)."""
+    host, plain = [str(HOST)], [sys.executable]
+    behaviour = ["tests/behaviour"]
+    if options.native:
+        where, title = (plain, "python3") if options.plain else (host, "chanlab")
+        return [(f"behaviour, {title} --native={hooks}", where, hooks, behaviour) for hooks in options.native]
+    once = [f"tests/{name}" for name in ("host", "ab", "examples", "docs") if (ROOT / "tests" / name).is_dir()]
+    return [
+        ("command line, comparison, examples", plain, None, once),
+        *((f"behaviour, chanlab --native={hooks}", host, hooks, behaviour) for hooks in CONFIGURATIONS),
+        *((f"behaviour, python3 --native={hooks}", plain, hooks, behaviour) for hooks in PLAIN),
+    ]
+
+
+def outcome(
+    title: str, interpreter: list[str], hooks: str | None, where: list[str], words: list[str]
+) -> tuple[str, bool]:
+    """Run one pytest and say whether it passed."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("CHANLAB_")}
+    env["CHANLAB_BIN"] = str(HOST)
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "pylib"), env.get("PYTHONPATH")]))
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
+    if hooks is not None:
+        env["CHANLAB_NATIVE"] = hooks
+    print(f"\n=== {title}", flush=True)
+    command = [*interpreter, "-m", "pytest", "-q", "-p", "no:cacheprovider", *where, *words]
+    code = subprocess.run(command, cwd=ROOT, env=env).returncode
+    if code < 0:
+        print(f"the test process was killed by signal {-code}")
+    return title, code == 0 or (code == 5 and bool(words))  # 5: the words selected no test of this run
+
+
+if __name__ == "__main__":
+    sys.exit(main())
