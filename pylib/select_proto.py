@@ -67,7 +67,7 @@ class case(Link):
         self._offers: Offers | None = None  # the blocked select that it is posted by
 
     def __repr__(self) -> str:
-        name = self.channel.label
+        name = getattr(self.channel, "label", repr(self.channel))
         return f"<case {self.value!r} -> {name}>" if self.direction > 0 else f"<case {name} -> {self.value!r}>"
 
 
@@ -92,9 +92,9 @@ class Offers:
         """Leave every queue; the tasklet is no longer blocked."""
         for c in self.cases:
             if c._offers is self:
-                c._offers = None
                 if c._queue is not None:
                     core.withdraw(c)
+                c._offers = None
                 if watch.trace is not None and c is not winner:
                     watch.trace("withdraw", self.tasklet, c.channel, c.direction)
         self.tasklet._offers = None
@@ -105,7 +105,7 @@ class Offers:
         Cases alike in channel and direction are equally good; one of them is chosen (as in Newsqueak).  The tasklet
         will resume with the winning case.  Returns the value that passes.
         """
-        alike = [c for c in self.cases if c.channel is found.channel and c.direction == found.direction]
+        alike = [c for c in self.cases if c._queue is found._queue]
         winner = alike[0] if len(alike) == 1 else alike[sched.rng.below(len(alike))]
         if winner.direction > 0:
             value = winner.value
@@ -129,13 +129,15 @@ def select(cases: Iterable[case]) -> Any:
     sched = here.sched
     cases = _adopted(cases)
     chosen = None
-    callback = watch.callback
-    if callback is not None:
+    if watch.callback is not None:
         chosen = _choose(sched, cases)
         for c in cases if chosen is None else [chosen]:  # once for the case that is taken, else once for each
-            core.notify(callback, sched, c.channel, c.direction, _offered(c), chosen is None)
-    sched.enter()
+            core.notify(sched, c.channel, c.direction, _offered(c), chosen is None)
+    if sched.busy:
+        sched.refuse()
     try:
+        sched.enter()
+        _check_free(cases)
         if chosen is None or not _ready(chosen):
             chosen = _choose(sched, cases)
         if chosen is not None:
@@ -179,22 +181,33 @@ def _choose(sched: Scheduler, cases: list[case]) -> case | None:
 
 def _adopted(cases: Iterable[case]) -> list[case]:
     """The cases as a list of the select's own, each checked and with its index."""
+    if isinstance(cases, case):
+        raise TypeError(f"select() needs a list of cases, not the case {cases!r} by itself")
     adopted = list(cases)
     for index, c in enumerate(adopted):
         if type(c) is not case:
             raise TypeError(
                 f"select() needs cases (channel.receiveCase(), channel.sendCase(value)), but item {index} is {c!r}"
             )
-        if c._offers is not None:
-            raise RuntimeError(
-                f"case {index} ({c!r}) is pending: {c._offers.tasklet.label} is blocked in a select on it"
-            )
+        if not isinstance(c.channel, core.channel) or c.direction not in (SEND, RECEIVE):
+            raise TypeError(f"case {index} has been changed into one of {c.channel!r} in direction {c.direction!r}")
+    _check_free(adopted)
+    for index, c in enumerate(adopted):
         c.index = index
         if c.direction < 0:
             c.value = None
     if len({id(c) for c in adopted}) != len(adopted):
         raise RuntimeError("the same case object is listed twice; make two cases of one channel instead")
     return adopted
+
+
+def _check_free(cases: list[case]) -> None:
+    """RuntimeError when another select that is blocked has posted one of the cases."""
+    for index, c in enumerate(cases):
+        if c._offers is not None:
+            raise RuntimeError(
+                f"case {index} ({c!r}) is pending: {c._offers.tasklet.label} is blocked in a select on it"
+            )
 
 
 def _offered(c: case) -> Any:

@@ -95,8 +95,10 @@ def run(
 def schedule(retval: object = _CURRENT) -> Any:
     """Give way to the next runnable tasklet.  Returns `retval`, by default the caller itself."""
     sched = here.sched
-    sched.enter()
+    if sched.busy:
+        sched.refuse()
     try:
+        sched.enter()
         if len(sched.runq) > 1:
             sched.check_switch()
         me = sched.current
@@ -112,8 +114,10 @@ def schedule(retval: object = _CURRENT) -> Any:
 def schedule_remove(retval: object = _CURRENT) -> Any:
     """Pause the caller until somebody inserts it again.  Returns `retval`, by default the caller itself."""
     sched = here.sched
-    sched.enter()
+    if sched.busy:
+        sched.refuse()
     try:
+        sched.enter()
         sched.check_leave()
         sched.current.tempval = sched.current if retval is _CURRENT else retval
         sched.leave()

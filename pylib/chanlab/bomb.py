@@ -54,9 +54,10 @@ def instance(exc: object, val: object) -> BaseException:
         )
     if isinstance(val, exc):
         return val
-    if val is None:
-        return exc()
-    return exc(*val) if isinstance(val, tuple) else exc(val)
+    error = exc() if val is None else exc(*val) if isinstance(val, tuple) else exc(val)
+    if not isinstance(error, BaseException):
+        raise TypeError(f"calling {exc!r} should have returned an exception, not {type(error).__name__}")
+    return error
 
 
 def of_throw(exc: object, val: object = None, tb: TracebackType | None = None) -> bomb:

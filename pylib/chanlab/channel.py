@@ -213,11 +213,12 @@ def _select_proto() -> Any:
 def act(self: channel, direction: int, value: Any) -> Any:
     """Send (1) or receive (-1), whichever `direction` says: the rendezvous.  Returns what is received, else None."""
     sched = here.sched
-    callback = watch.callback
-    if callback is not None:
-        notify(callback, sched, self, direction, value, ready(self, direction) is None)
-    sched.enter()
+    if watch.callback is not None:
+        notify(sched, self, direction, value, ready(self, direction) is None)
+    if sched.busy:
+        sched.refuse()
     try:
+        sched.enter()
         peer = (self._receivers if direction > 0 else self._senders).head
         if peer is not None:
             commit(sched, self, direction, peer, value)
@@ -307,8 +308,14 @@ def commit(sched: Scheduler, self: channel, direction: int, peer: Any, value: An
     sched.moving = None
 
 
-def notify(callback: Any, sched: Scheduler, self: channel, direction: int, value: Any, willblock: bool) -> None:
-    """Call the channel callback before the running tasklet acts.  Whatever it raises is raised in the caller."""
+def notify(sched: Scheduler, self: channel, direction: int, value: Any, willblock: bool) -> None:
+    """Call the channel callback before the running tasklet acts.  Whatever it raises is raised in the caller.
+
+    It may do what it likes, take itself off included, except use channels; what was ready before may not be so after.
+    """
+    callback = watch.callback
+    if callback is None:
+        return
     if sched.in_callback:
         raise RuntimeError("Recursive channel call due to callbacks!")
     sched.current.tempval = value
@@ -317,6 +324,7 @@ def notify(callback: Any, sched: Scheduler, self: channel, direction: int, value
         callback(self, sched.current, int(direction > 0), int(willblock))
     finally:
         sched.in_callback = False
+        sched.current.tempval = None
 
 
 def trace_post(me: tasklet, self: channel, direction: int, value: Any) -> None:

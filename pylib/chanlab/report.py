@@ -58,15 +58,11 @@ def deadlock(sched: Scheduler, text: str, wish: str = "") -> RuntimeError:
     error = RuntimeError(text)
     started = [task for ref in list(sched.started.values()) if (task := ref()) is not None]
     blocked = sorted((t for t in [sched.main, *started] if t.blocked), key=lambda t: t._number)
-    if wish:
-        error.add_note(f"{sched.current.label} {wish}: it would be the last to block. Blocked already:")
-    else:
-        error.add_note("Nobody is left to run. Blocked:")
+    why = f"{sched.current.label} {wish}: it would be the last to block" if wish else "Nobody is left to run"
+    error.add_note(f"{why}. Blocked already:" if blocked else f"{why}, and nobody else is blocked.")
     for task in blocked[:LISTED]:
         where = position(task)
         error.add_note(f"  {task.label} {waits_for(task)}{', ' + where if where else ''}")
-    if not blocked:
-        error.add_note("  nobody")
-    elif len(blocked) > LISTED:
+    if len(blocked) > LISTED:
         error.add_note(f"  … and {len(blocked) - LISTED} more")
     return error

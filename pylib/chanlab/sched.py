@@ -12,11 +12,14 @@ The rules are Stackless's (scheduling.c, and measured on Stackless 3.7.5):
   * Nobody blocks when nobody could run: RuntimeError, and nothing has changed.  A thread whose tasklets are all
     blocked waits as long as another thread could still wake one of them.
 
-Every operation has the same shape.  Between enter() and switch() no user code runs and no other thread interferes;
-what can be refused is checked before anything is changed; recover() repairs what a KeyboardInterrupt tore apart:
+Every operation has the same shape.  Between enter() and switch() no other operation runs, and no other thread's;
+what can be refused is checked before anything is changed; recover() repairs what a KeyboardInterrupt or a
+RecursionError tore apart:
 
-    sched.enter()
+    if sched.busy:
+        sched.refuse()
     try:
+        sched.enter()
         check ...; change the queues ...
         return sched.switch()      # on to the head of the ring
     except BaseException:
@@ -119,17 +122,24 @@ class Scheduler:
 
     # -- the shape of an operation -------------------------------------------------------------------------------------
 
+    def refuse(self) -> None:
+        """RuntimeError: an operation cannot begin inside another one, where only callbacks and the like can ask for it."""
+        raise RuntimeError(
+            f"tasklets and channels cannot be used in the middle of a switch (by {self.current.label}): "
+            "not in a schedule callback, nor in a __repr__, __del__ or signal handler that happens to run there"
+        )
+
     def enter(self) -> None:
         """Begin an operation: from here to switch() or exit() nobody else touches tasklets and channels."""
-        self.busy = True
         if threads.many:
             self.locked += 1
             threads.LOCK.acquire()
+        self.busy = True
 
     def exit(self) -> None:
         """End an operation without a switch."""
         self.busy = False
-        if self.locked:
+        while self.locked:
             self.locked -= 1
             with contextlib.suppress(RuntimeError):  # an interrupt came between enter()'s two steps
                 threads.LOCK.release()
@@ -140,21 +150,26 @@ class Scheduler:
         The running tasklet is put back to the head of the ring, in no channel's queue, and a peer that was on its way
         to the ring arrives there.
         """
-        me, moving = self.current, self.moving
-        self.moving = None
-        if moving is not None and moving._queue is not moving._sched.runq:
-            unblock(moving)
-            if moving._queue is not None:
-                moving._queue.remove(moving)
-            self.resume(moving)
-        if me._queue is self.runq:
-            me._channel = None
-        else:
-            unblock(me)
-            self.runq.append(me)
-        if self.runq.head is not me:
-            self.runq.rotate(me)
-        self.exit()
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(limit + 200)  # the operation may have failed for want of depth; this must not
+        try:
+            me, moving = self.current, self.moving
+            self.moving = None
+            if moving is not None and moving._queue is not moving._sched.runq:
+                unblock(moving)
+                if moving._queue is not None:
+                    moving._queue.remove(moving)
+                self.resume(moving)
+            if me._queue is self.runq:
+                me._channel = None
+            else:
+                unblock(me)
+                self.runq.append(me)
+            if self.runq.head is not me:
+                self.runq.rotate(me)
+            self.exit()
+        finally:
+            sys.setrecursionlimit(limit)
 
     def switch(self) -> Any:
         """Go on with the head of the ring.  Returns the caller's tempval when it resumes, or raises what is in it."""
@@ -249,8 +264,10 @@ class Scheduler:
 
     def run(self) -> None:
         """Let all others run until the ring is empty."""
-        self.enter()
+        if self.busy:
+            self.refuse()
         try:
+            self.enter()
             if len(self.runq) > 1:
                 self.check_switch()
             self.runs.append(self.current)

@@ -181,8 +181,10 @@ class tasklet(Link):
         Returns it.
         """
         sched = here.sched
-        sched.enter()
+        if sched.busy:
+            sched.refuse()
         try:
+            sched.enter()
             self._check_runnable()
             if self._queue is None:
                 sched.resume(self)
@@ -195,8 +197,10 @@ class tasklet(Link):
     def remove(self) -> tasklet:
         """Pause a scheduled tasklet; nothing happens to a paused one.  Returns it."""
         sched = here.sched
-        sched.enter()
+        if sched.busy:
+            sched.refuse()
         try:
+            sched.enter()
             if self.blocked:
                 raise RuntimeError("You cannot remove a blocked tasklet.")
             if self is self._sched.current:
@@ -224,8 +228,10 @@ class tasklet(Link):
         sched = here.sched
         if self is sched.current:
             return None
-        sched.enter()
+        if sched.busy:
+            sched.refuse()
         try:
+            sched.enter()
             self._check_runnable()
             if self._sched is not sched:
                 if leave:
@@ -280,8 +286,10 @@ class tasklet(Link):
             raise error
         if self is sched.current:
             failed.explode()
-        sched.enter()
+        if sched.busy:
+            sched.refuse()
         try:
+            sched.enter()
             foreign = self._sched is not sched
             if not pending and not foreign:
                 sched.check_switch()

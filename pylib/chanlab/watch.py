@@ -5,6 +5,7 @@ Operations read `watch.callback`, `watch.schedule_callback` and `watch.trace`; e
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -50,8 +51,6 @@ class _Short(reprlib.Repr):
     def repr_instance(self, x: object, level: int) -> str:
         try:
             text = repr(x)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
             text = f"<{type(x).__name__}: repr raised {type(error).__name__}>"
         text = _ADDRESS.sub("", text)
@@ -86,7 +85,7 @@ class Trace:
         self._encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
         self._quiet = False
         # A forked child shares the file and a copy of its buffer: it must not write either a second time.
-        os.register_at_fork(before=self._file.flush, after_in_child=self.stop)
+        os.register_at_fork(before=self.flush, after_in_child=self.stop)
 
     def __call__(
         self,
@@ -98,7 +97,7 @@ class Trace:
         peer: Any = None,
         **value: object,
     ) -> None:
-        """Write one event.  A value's repr is the user's code: what it does to channels is neither traced nor let switch."""
+        """Write one event.  A value's repr is the user's code: whatever it does, it does not get in the way."""
         if self._quiet:
             return
         line: dict[str, object] = {"step": next(self._steps), "event": event}
@@ -112,27 +111,32 @@ class Trace:
             line["direction"] = direction
         if value:
             line["value"] = self._short_repr(value["value"])
-        self._file.write(self._encode(line) + "\n")
+        try:
+            self._file.write(self._encode(line) + "\n")
+        except OSError as error:
+            self._give_up(error)
 
     def _short_repr(self, value: object) -> str:
-        from .sched import here
-
-        sched = here.sched
         self._quiet = True
-        sched.switch_trap += 1
         try:
             return _short.repr(value)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
+        except BaseException as error:  # what reprlib itself cannot cope with, such as an int of 5,000 digits
             return f"<{type(value).__name__}: repr raised {type(error).__name__}>"
         finally:
-            sched.switch_trap -= 1
             self._quiet = False
 
     def flush(self) -> None:
         """Hand everything to the operating system."""
-        self._file.flush()
+        try:
+            self._file.flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        self.stop()
+        print(f"chanlab: the trace {self._file.name} ends here: {error.strerror}", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def stop(self) -> None:
         """Write nothing more in this process (a forked child)."""
