@@ -15,7 +15,6 @@ The order of the random draws is laid down in chanlab/rng.py.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +114,7 @@ class Offers:
         else:
             winner.value = value
             self.tasklet.tempval = winner
+        sched.moving = self.tasklet
         self.withdraw_all(winner)
         return value
 
@@ -217,6 +217,8 @@ def _offered(c: case) -> Any:
 def _call_back(chosen: case) -> Any:
     """Call the case's callback: with the value; that of a send case may take no argument."""
     if chosen.direction > 0:
+        import inspect  # a slow one to import, for a rare use
+
         try:
             inspect.signature(chosen.callback).bind(chosen.value)
         except TypeError:

@@ -284,7 +284,6 @@ def commit(sched: Scheduler, self: channel, direction: int, peer: Any, value: An
     if switches:
         sched.check_switch()
     me = sched.current
-    sched.moving = task
     if peer is task:
         if direction > 0:
             task.tempval = value
@@ -292,6 +291,7 @@ def commit(sched: Scheduler, self: channel, direction: int, peer: Any, value: An
             value = task.tempval
             task.tempval = None
         task._channel = None
+        sched.moving = task
         withdraw(peer)
     else:
         value = peer._offers.complete(sched, peer, value)

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import functools
 import gc
 import sys
 import threading
@@ -349,6 +350,10 @@ class Scheduler:
         switch.finish_into_current(self)
         self.exit()
 
+    def owner_of(self, stack: Any) -> tasklet:
+        """The tasklet that runs on this greenlet."""
+        return self.started[stack]() if stack in self.started else self.main
+
     def forget(self, task: tasklet) -> None:
         """A tasklet's stack is gone or just going: it is dead, and in no queue."""
         self.started.pop(task._greenlet, None)
@@ -454,12 +459,24 @@ def _handled(error: BaseException) -> bomb | None:
 
 def _unraisable(error: BaseException, where: object) -> None:
     """Report an error that nobody can be given, the way CPython does."""
-    sys.unraisablehook(_Unraisable(type(error), error, error.__traceback__, None, where))
+    sys.unraisablehook(_hook_args_type()((type(error), error, error.__traceback__, None, where)))
 
 
-class _Unraisable:
-    def __init__(self, *fields: object) -> None:
-        self.exc_type, self.exc_value, self.exc_traceback, self.err_msg, self.object = fields
+@functools.cache
+def _hook_args_type() -> type:
+    """The type that sys.unraisablehook insists on; CPython does not name it, so one has to be caught."""
+    caught = []
+    hook, sys.unraisablehook = sys.unraisablehook, lambda args: caught.append(type(args))
+    try:
+        _Fails()
+    finally:
+        sys.unraisablehook = hook
+    return caught[0]
+
+
+class _Fails:
+    def __del__(self) -> None:
+        raise RuntimeError
 
 
 class _Here(threading.local):

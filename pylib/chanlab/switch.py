@@ -50,6 +50,7 @@ def switch_to_head(sched) -> None:
     Returns when somebody switches back.  Neither this frame nor its callers may hold a reference to a tasklet
     meanwhile, or nobody could forget it.
     """
+    mine = sched.current._greenlet
     target = sched.runq.head
     to = target._greenlet
     if not to:  # not started yet
@@ -61,23 +62,32 @@ def switch_to_head(sched) -> None:
     del target
     try:
         to.switch()
+        while sched.current._greenlet is not mine:
+            # Not a switch of ours: a greenlet of the user's was made on this stack and has ended on another tasklet's.
+            sched.current._greenlet.throw(
+                RuntimeError("a greenlet has ended that another tasklet had made: it would go on with that tasklet")
+            )
     except _greenlet.GreenletExit:
         raise
-    except BaseException:  # an interrupt: either just after the tasklet has resumed, or in the hub
-        if sched.hub.dead:
-            _revive_hub(sched)
-        sched.current.tempval = None
+    except BaseException:
+        _come_back(sched)
         raise
 
 
-def _revive_hub(sched) -> None:
-    """An interrupt has struck in the hub itself, and ended it: main gets the error.  Put things right."""
+def _come_back(sched) -> None:
+    """Instead of the other stack there was an error: no depth left for the switch, or an interrupt.
+
+    An interrupt may have struck just after the tasklet has resumed, or in the hub, which has then ended and given the
+    error to main.
+    """
     lost = sched.current
-    sched.hub = _new(_hub)
-    sched.hub.switch(sched)
-    sched.current = sched.main
-    sched.recover()
-    if lost._greenlet is not None and lost._greenlet.dead:
+    here = getcurrent()
+    if sched.hub.dead:
+        sched.hub = _new(_hub)
+        sched.hub.switch(sched)
+    sched.current = sched.owner_of(here)
+    sched.current.tempval = None
+    if lost is not sched.current and lost._greenlet is not None and lost._greenlet.dead:
         sched.forget(lost)
 
 

@@ -60,10 +60,10 @@ class tasklet(Link):
 
     def __new__(cls, *_args: object, **_kwargs: object) -> tasklet:
         self = Link.__new__(cls)
+        self._alive = False
         self._sched: Scheduler = here.sched
         self._greenlet = None  # its stack, from its first run on
         self._call: tuple | None = None  # (func, args, kwargs) until its first run
-        self._alive = False
         self._channel: channel | None = None  # the channel of the plain send or receive that it is blocked in,
         self._direction = 0  # and which of them: 1 send, -1 receive
         self._offers = None  # the select that it is blocked in
@@ -188,11 +188,11 @@ class tasklet(Link):
             self._check_runnable()
             if self._queue is None:
                 sched.resume(self)
+            sched.exit()
+            return self
         except BaseException:
             sched.recover()
             raise
-        sched.exit()
-        return self
 
     def remove(self) -> tasklet:
         """Pause a scheduled tasklet; nothing happens to a paused one.  Returns it."""
@@ -207,11 +207,11 @@ class tasklet(Link):
                 raise RuntimeError("The current tasklet cannot be removed.")
             if self._queue is not None:
                 self._queue.remove(self)
+            sched.exit()
+            return self
         except BaseException:
             sched.recover()
             raise
-        sched.exit()
-        return self
 
     def run(self) -> Any:
         """Switch to this tasklet now.  The caller stays in the ring, behind those who come after this tasklet.
