@@ -69,9 +69,7 @@ class Replay:
         self.log: list[str] = []
         self.steps = 0
         self.channels = [stackless.channel() for _ in program.preferences]
-        for ch, preference, schedule_all in zip(
-            self.channels, program.preferences, program.schedule_alls, strict=True
-        ):
+        for ch, preference, schedule_all in zip(self.channels, program.preferences, program.schedule_alls, strict=True):
             ch.preference = preference
             ch.schedule_all = schedule_all
         self.tasklets: list[Any] = []
@@ -93,7 +91,8 @@ class Replay:
 
     def state(self) -> str:
         channels = (
-            f"{ch.balance}{self.name(ch.queue)}{'c' if ch.closed else 'k' if ch.closing else ''}" for ch in self.channels
+            f"{ch.balance}{self.name(ch.queue)}{'c' if ch.closed else 'k' if ch.closing else ''}"
+            for ch in self.channels
         )
         tasklets = (
             ("A" if t.alive else "d") + ("b" if t.blocked else "p" if t.paused else "s" if t.scheduled else "-")

@@ -1,0 +1,89 @@
+"""Random programs: the same output and trace on every hook subset, and a world in order at the end.
+
+The programs are those of programs.py.  CHANLAB_FUZZ=N runs N of them (from a random seed unless CHANLAB_FUZZ=N:SEED
+names it) instead of the few below; a failure names the seed, and `programs.py SEED` runs that one alone.
+"""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from chanlab import hooks
+
+PROGRAMS = Path(__file__).with_name("programs.py")
+AT_ONCE = 100  # programs in one process
+GUARD = 300  # seconds until a process that hangs is given up; nothing is measured
+
+_number, _, _seed = os.environ.get("CHANLAB_FUZZ", "").partition(":")
+NUMBER = int(_number or 2 * AT_ONCE)
+FIRST = int(_seed) if _seed else random.randrange(10**9) if _number else 0
+BATCHES = [(seed, min(seed + AT_ONCE, FIRST + NUMBER) - 1) for seed in range(FIRST, FIRST + NUMBER, AT_ONCE)]
+
+
+def outcome(first, last, wish, path, seed="5", threshold=0):
+    """Output and trace of a batch of programs on the hooks `wish`."""
+    code = f"import gc, runpy, sys; gc.set_threshold({threshold or 700}); sys.argv = sys.argv[1:]; "
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-X",
+            f"chanlab_trace={path}",
+            "-c",
+            code + "runpy.run_path(sys.argv[0], run_name='__main__')",
+            str(PROGRAMS),
+            f"{first}-{last}",
+        ],
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "CHANLAB_NATIVE": wish, "CHANLAB_SEED": seed, "PYTHONHASHSEED": "random"},
+        timeout=GUARD,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), f"{wish}: {done.stdout[-2000:]}\n{done.stderr}"
+    return done.stdout, path.read_text(encoding="utf-8")
+
+
+def first_difference(a, b):
+    program = "program ?"
+    for x, y in zip(a.splitlines(), b.splitlines(), strict=False):
+        if x.startswith("program "):
+            program = x
+        if x != y:
+            return f"{program}\n    {x}\n    {y}"
+    return f"{program}: one is longer: {len(a)} and {len(b)} characters"
+
+
+def subsets():
+    """The hook subsets to hold against this process's: the prototype, and every hook alone."""
+    mine = ",".join(sorted(hooks.NATIVE)) or "none"
+    ready = [hook for hook in hooks.HOOKS if hooks.unavailable(hook) is None]
+    return mine, [wish for wish in ["none", *ready, "all" if ready else "none"] if wish != mine]
+
+
+@pytest.mark.parametrize(("first", "last"), BATCHES, ids=lambda n: str(n))
+def test_same_everywhere(tmp_path, first, last):
+    mine, others = subsets()
+    output, trace = outcome(first, last, mine, tmp_path / "mine")
+    problems = [line for line in output.splitlines() if line.startswith(("program ", "PROBLEMS"))]
+    wrong = [f"{problems[i - 1]}: {line}" for i, line in enumerate(problems) if line.startswith("PROBLEMS")]
+    assert not wrong, "\n".join(wrong[:5])
+    assert output.count("in order\n") == last - first + 1
+    for wish in others[:1] if mine != "none" else others[-1:]:
+        other_output, other_trace = outcome(first, last, wish, tmp_path / "other")
+        assert other_output == output, f"{mine} | {wish}: {first_difference(output, other_output)}"
+        assert other_trace == trace, f"{mine} | {wish}: {first_difference(trace, other_trace)}"
+
+
+def test_same_whenever_the_collector_runs(tmp_path):
+    mine, _ = subsets()
+    usual = outcome(FIRST, FIRST + 29, mine, tmp_path / "usual")
+    assert outcome(FIRST, FIRST + 29, mine, tmp_path / "eager", threshold=1) == usual
+
+
+def test_another_seed_makes_other_choices(tmp_path):
+    mine, _ = subsets()
+    first = outcome(FIRST, FIRST + 29, mine, tmp_path / "a", seed="1")
+    assert first == outcome(FIRST, FIRST + 29, mine, tmp_path / "b", seed="1")
+    assert first != outcome(FIRST, FIRST + 29, mine, tmp_path / "c", seed="2")

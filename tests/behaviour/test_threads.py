@@ -1,0 +1,134 @@
+"""Threads that use tasklets each on its own: a scheduler per thread."""
+
+import threading
+
+import stackless
+from stackless import channel, getcurrent, getmain, getruncount, run, schedule, tasklet
+
+
+def in_thread(func):
+    """What func() returns in a thread of its own; what it raises is raised here."""
+    result = []
+
+    def body():
+        try:
+            result.append((func(), None))
+        except BaseException as error:
+            result.append((None, error))
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    value, error = result[0]
+    if error is not None:
+        raise error
+    return value
+
+
+def test_each_thread_has_its_own_main():
+    mains = [getmain(), in_thread(getmain), in_thread(getmain)]
+    assert len(set(map(id, mains))) == 3
+    assert in_thread(lambda: getcurrent() is getmain())
+    assert in_thread(getruncount) == 1
+    assert in_thread(lambda: stackless.getcurrentid() == threading.get_ident())
+
+
+def test_ring_is_the_threads_own():
+    got = []
+    tasklet(got.append)("mine")
+
+    def other():
+        tasklet(got.append)("other")
+        run()
+        return list(got)
+
+    assert in_thread(other) == ["other"]
+    run()
+    assert got == ["other", "mine"]
+
+
+def test_thread_id():
+    t, ident = in_thread(lambda: (tasklet(schedule), threading.get_ident()))
+    assert t.thread_id in (ident, -1)
+    assert tasklet(schedule).thread_id == threading.get_ident()
+
+
+def test_errors_stay_in_their_thread():
+    def other():
+        def fails():
+            raise KeyError("k")
+
+        tasklet(fails)()
+        try:
+            run()
+        except KeyError as error:
+            return error.args
+
+    assert in_thread(other) == ("k",)
+
+
+def test_many_threads_at_work():
+    def work(n):
+        ch, out, got = channel(), channel(), []
+
+        def stage():
+            for _ in range(n):
+                got.append(stackless.select([ch.receiveCase(), out.receiveCase()]).value)
+                schedule()
+
+        tasklet(stage)()
+        tasklet(ch.send_sequence)(range(n))
+        run()
+        assert got == list(range(n))
+        results.append(n)
+
+    results = []
+    threads = [threading.Thread(target=work, args=(100 + i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == list(range(100, 108))
+
+
+def test_switch_trap_is_the_threads_own():
+    stackless.switch_trap(1)
+    try:
+        assert in_thread(stackless.switch_trap) == 0
+        assert in_thread(lambda: (tasklet(schedule)(), run())[1]) is None
+    finally:
+        stackless.switch_trap(-1)
+
+
+def test_seeds_of_threads_differ():
+    from chanlab.sched import here
+
+    assert in_thread(lambda: here.sched.rng.state) != in_thread(lambda: here.sched.rng.state)
+
+
+def test_thread_that_ends_with_tasklets_alive(script):
+    """Nothing crashes, in whichever order what they held goes away."""
+    ended = script(
+        """
+        import gc, threading, stackless
+        kept = []
+        def work():
+            ch = stackless.channel()
+            for how in (stackless.schedule_remove, ch.receive, lambda: stackless.select([ch.receiveCase()])):
+                t = stackless.tasklet(how)()
+                if len(kept) % 2:
+                    kept.append(t)
+            stackless.run()
+        for _ in range(20):
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+            kept.append(None)
+        kept.clear()
+        gc.collect()
+        stackless.tasklet(print)("still works")
+        stackless.run()
+        """
+    )
+    assert (ended.returncode, ended.stdout) == (0, "still works\n"), ended.stderr
+    assert ended.stderr == ""
