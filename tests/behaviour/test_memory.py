@@ -209,6 +209,7 @@ def test_stubborn_tasklet_goes_to_garbage():
             left.kill()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it is killed again while it switches
 def test_finalizer_of_an_object_in_a_forgotten_frame_may_switch():
     seen, ch = [], channel()
 

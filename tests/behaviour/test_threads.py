@@ -1,4 +1,4 @@
-"""Threads that use tasklets each on its own: a scheduler per thread."""
+"""Threads: a scheduler for each, and channels between them."""
 
 import threading
 
@@ -132,3 +132,76 @@ def test_thread_that_ends_with_tasklets_alive(script):
     )
     assert (ended.returncode, ended.stdout) == (0, "still works\n"), ended.stderr
     assert ended.stderr == ""
+
+
+def test_a_value_goes_to_another_thread_and_back():
+    there, back, got = channel(), channel(), []
+
+    def other():
+        for _ in range(50):
+            back.send(there.receive() + 1)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    for i in range(50):
+        there.send(i)
+        got.append(back.receive())
+    thread.join()
+    assert got == list(range(1, 51))
+    assert (there.balance, back.balance) == (0, 0)
+
+
+def test_an_exception_goes_to_another_thread():
+    ch, caught = channel(), []
+
+    def other():
+        try:
+            ch.receive()
+        except KeyError as error:
+            caught.append(error.args)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    ch.send_exception(KeyError, "k")
+    thread.join()
+    assert caught == [("k",)]
+
+
+def test_exactly_once_between_threads():
+    """Producers and consumers in several threads, plain and selecting: nothing is lost or doubled."""
+    a, b, each, count = channel(), channel(), 200, 3
+    got, errors = [], []
+
+    def guarded(func, *args):
+        try:
+            func(*args)
+        except BaseException as error:
+            errors.append(error)
+
+    def producer(base):
+        for i in range(each):
+            if i % 3:
+                stackless.select([a.sendCase((base, i)), b.sendCase((base, i))])
+            else:
+                (a, b)[i % 2].send((base, i))
+
+    def consumer():
+        while True:
+            value = stackless.select([a.receiveCase(), b.receiveCase()]).value
+            if value is None:
+                return
+            got.append(value)
+
+    producers = [threading.Thread(target=guarded, args=(producer, base)) for base in range(count)]
+    consumers = [threading.Thread(target=guarded, args=(consumer,)) for _ in range(count)]
+    for thread in producers + consumers:
+        thread.start()
+    for thread in producers:
+        thread.join()
+    for _ in consumers:
+        stackless.select([a.sendCase(None), b.sendCase(None)])
+    for thread in consumers:
+        thread.join()
+    assert errors == []
+    assert sorted(got) == [(base, i) for base in range(count) for i in range(each)]
+    assert (a.balance, b.balance) == (0, 0)
