@@ -147,10 +147,11 @@ def select(cases: Iterable[case]) -> Any:
             core.commit(sched, chosen.channel, chosen.direction, peer, _offered(chosen))
             del peer
         else:
-            core.check_wait(sched, [(c.channel, c.direction) for c in cases])
-            sched.leave()
+            core.check_wait(sched, cases)
+            sched.runq.remove(sched.current)
             Offers(sched.current, cases).post_all()
-            sched.refill()
+            if sched.runq.head is None:
+                sched.refill()
         del cases
         result = sched.switch()
     except BaseException:

@@ -120,9 +120,10 @@ def schedule_remove(retval: object = _CURRENT) -> Any:
         sched.enter()
         sched.check_leave()
         sched.current.tempval = sched.current if retval is _CURRENT else retval
-        sched.leave()
         del retval
-        sched.refill()
+        sched.runq.remove(sched.current)
+        if sched.runq.head is None:
+            sched.refill()
         return sched.switch()
     except BaseException:
         sched.recover()

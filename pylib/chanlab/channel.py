@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .bomb import bomb, of_throw
+from .labels import label_property
 from .sched import Scheduler, here
 from .waitq import WaitQueue
 from .watch import watch
@@ -189,16 +190,7 @@ class channel:
             raise TypeError("schedule_all must be set to an integer")
         self._schedule_all = bool(value)
 
-    @property
-    def label(self) -> str:
-        """What messages and the trace call this channel: 'c' and its number, or any str it is set to."""
-        return self._label or f"c{self._number}"
-
-    @label.setter
-    def label(self, value: str) -> None:
-        if not isinstance(value, str):
-            raise TypeError(f"a label must be a str, not {type(value).__name__}")
-        self._label = value
+    label = label_property("c")
 
 
 channel.__module__ = "stackless"
@@ -223,20 +215,20 @@ def act(self: channel, direction: int, value: Any) -> Any:
         if peer is not None:
             commit(sched, self, direction, peer, value)
         else:
-            if self._closing:
-                check_block_trap(sched)
-                raise ValueError("Send/receive operation on a closed channel")
-            check_wait(sched, [(self, direction)], plain=True)
             me = sched.current
+            if self._closing and not me._block_trap:
+                raise ValueError("Send/receive operation on a closed channel")
+            check_wait(sched, self, direction)
             me.tempval = value
             me._channel = self
             me._direction = direction
-            sched.leave()
+            sched.runq.remove(me)
             post(me, self, direction)
             if watch.trace is not None:
                 trace_post(me, self, direction, value)
             del me
-            sched.refill()
+            if sched.runq.head is None:
+                sched.refill()
         del value, peer
         return sched.switch()
     except BaseException:
@@ -249,16 +241,11 @@ def ready(self: channel, direction: int) -> Any:
     return (self._receivers if direction > 0 else self._senders).head
 
 
-def check_block_trap(sched: Scheduler) -> None:
-    """RuntimeError when the running tasklet must not block."""
+def check_wait(sched: Scheduler, *wish: Any) -> None:
+    """RuntimeError unless the running tasklet may wait: (channel, direction) for a plain one, (cases) for a select."""
     if sched.current._block_trap:
         raise RuntimeError("this tasklet does not like to be blocked.")
-
-
-def check_wait(sched: Scheduler, wishes: list[tuple[channel, int]], plain: bool = False) -> None:
-    """RuntimeError unless the running tasklet may wait for these (channel, direction)s."""
-    check_block_trap(sched)
-    sched.check_leave(wishes, plain)
+    sched.check_leave(*wish)
 
 
 def post(waiter: Any, self: channel, direction: int) -> None:

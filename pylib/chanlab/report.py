@@ -8,6 +8,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from select_proto import case
+
     from .channel import channel
     from .sched import Scheduler
     from .tasklet import tasklet
@@ -40,17 +42,15 @@ def position(task: tasklet) -> str:
 
 def waits_for(task: tasklet) -> str:
     """'receives from c1' and the like, for a blocked tasklet."""
-    if task._offers is not None:
-        return phrase([(case.channel, case.direction) for case in task._offers.cases])
-    return phrase([(task._channel, task._direction)], plain=True)
+    return phrase(task._offers.cases) if task._offers is not None else phrase(task._channel, task._direction)
 
 
-def phrase(wishes: Sequence[tuple[channel, int]], plain: bool = False) -> str:
-    """'receives from c1' for a plain operation, 'selects among ...' for the (channel, direction)s of a select."""
-    texts = [f"{'sends to' if direction > 0 else 'receives from'} {channel.label}" for channel, direction in wishes]
-    if plain:
-        return texts[0]
-    return f"selects among {', '.join(texts[:8]) or 'no case at all'}{f', … ({len(texts)} cases)' if len(texts) > 8 else ''}"
+def phrase(wish: channel | Sequence[case], direction: int = 0) -> str:
+    """'receives from c1' for a channel and a direction, 'selects among ...' for the cases of a select."""
+    if direction:
+        return f"{'sends to' if direction > 0 else 'receives from'} {wish.label}"
+    shown = ", ".join(phrase(c.channel, c.direction) for c in wish[:8]) or "no case at all"
+    return f"selects among {shown}{f', … ({len(wish)} cases)' if len(wish) > 8 else ''}"
 
 
 def deadlock(sched: Scheduler, text: str, wish: str = "") -> RuntimeError:

@@ -47,7 +47,6 @@ from .runq import RunQueue
 from .watch import watch
 
 if TYPE_CHECKING:
-    from .channel import channel
     from .tasklet import tasklet
 
 
@@ -138,8 +137,12 @@ class Scheduler:
         self.busy = True
 
     def exit(self) -> None:
-        """End an operation without a switch."""
+        """End an operation."""
         self.busy = False
+        if self.locked:
+            self._unlock()
+
+    def _unlock(self) -> None:
         while self.locked:
             self.locked -= 1
             with contextlib.suppress(RuntimeError):  # an interrupt came between enter()'s two steps
@@ -197,7 +200,8 @@ class Scheduler:
         """RuntimeError when the running tasklet must not switch now.  Called before anything is changed."""
         if self.switch_trap:
             raise RuntimeError("switch_trap")
-        switch.check_place(self)
+        if switch.getcurrent() is not self.current._greenlet:
+            switch.refuse(self)
 
     def announce(self) -> None:
         """Tell the schedule callback and the trace that the running tasklet hands over to the head of the ring."""
@@ -221,26 +225,22 @@ class Scheduler:
             self.runs.pop()
         return self.runs[-1] if self.runs else self.main
 
-    def check_leave(self, wishes: list[tuple[channel, int]] | None = None, plain: bool = False) -> None:
-        """RuntimeError unless the running tasklet may leave the ring: for these wishes, or (None) just to pause.
+    def check_leave(self, *wish: Any) -> None:
+        """RuntimeError unless the running tasklet may leave the ring: to block for a wish, or (no wish) just to pause.
 
         A lone main that pauses is woken at once, so that nothing happens: that is allowed.
         """
         if len(self.runq) == 1:
             wake = self.whom_to_wake()
-            if wake is self.current and wishes is None:
+            if wake is self.current and not wish:
                 return
             if (wake is self.current or wake.blocked) and not threads.may_be_woken(self):
-                wish = "pauses" if wishes is None else report.phrase(wishes, plain)
+                wish = report.phrase(*wish) if wish else "pauses"
                 raise report.deadlock(self, "Deadlock: the last runnable tasklet cannot be blocked.", wish)
         self.check_switch()
 
-    def leave(self) -> None:
-        """Take the running tasklet out of the ring.  Once it is where it belongs, refill() must be called."""
-        self.runq.remove(self.current)
-
     def refill(self) -> None:
-        """See to it that somebody is in the ring: when it is empty, wake the caller of run(), or wait.
+        """The ring is empty: wake the caller of run(), or wait until somebody is in it.
 
         An exception that the last runnable tasklet is about to send is raised in the one who wakes, too.  Genuine
         Stackless does so, and the recorded traces hold it: see docs/divergences.md.
@@ -272,8 +272,9 @@ class Scheduler:
             if len(self.runq) > 1:
                 self.check_switch()
             self.runs.append(self.current)
-            self.leave()
-            self.refill()
+            self.runq.remove(self.current)
+            if self.runq.head is None:
+                self.refill()
             self.switch()
         except BaseException:
             self.recover()
@@ -342,7 +343,7 @@ class Scheduler:
             failed = self._nobody_left()
         if failed is not None:
             self.deliver(failed)
-        else:
+        elif self.runq.head is None:
             self.refill()
         if watch.schedule_callback is not None or watch.trace is not None:
             self.announce()

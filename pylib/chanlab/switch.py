@@ -105,10 +105,9 @@ def _prepare_start(sched, target) -> None:
     sched.next_greenlet = target._greenlet
 
 
-def check_place(sched) -> None:
-    """RuntimeError when the caller runs in a greenlet of its own making inside a tasklet, which cannot be parked."""
-    if getcurrent() is not sched.current._greenlet:
-        raise RuntimeError(
-            f"{sched.current.label} cannot switch to another tasklet from inside a greenlet of its own: "
-            "let that greenlet finish or switch back first"
-        )
+def refuse(sched) -> None:
+    """RuntimeError: the caller runs in a greenlet of its own making inside a tasklet, which cannot be parked."""
+    raise RuntimeError(
+        f"{sched.current.label} cannot switch to another tasklet from inside a greenlet of its own: "
+        "let that greenlet finish or switch back first"
+    )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import report, threads
 from .bomb import bomb, of_throw
+from .labels import label_property
 from .links import Link
 from .sched import TaskletExit, here, unblock
 
@@ -242,7 +243,7 @@ class tasklet(Link):
                 if self._queue is None:
                     sched.runq.append(self)
                 if leave:
-                    sched.leave()
+                    sched.runq.remove(sched.current)
                 sched.runq.rotate(self)
             return sched.switch()
         except BaseException:
@@ -392,16 +393,7 @@ class tasklet(Link):
         """Not here: a part of Stackless's own interpreter."""
         raise AttributeError("tasklet.cstate is part of Stackless's own interpreter, which stock CPython does not have")
 
-    @property
-    def label(self) -> str:
-        """What messages and the trace call this tasklet: 't' and its number, 'main', or any str it is set to."""
-        return self._label or f"t{self._number}"
-
-    @label.setter
-    def label(self, value: str) -> None:
-        if not isinstance(value, str):
-            raise TypeError(f"a label must be a str, not {type(value).__name__}")
-        self._label = value
+    label = label_property("t")
 
 
 tasklet.__module__ = "stackless"
