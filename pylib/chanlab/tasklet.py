@@ -172,9 +172,15 @@ class tasklet(Link):
         if self._sched.thread_id == -1:
             raise RuntimeError("tasklet has no thread")
         if self.blocked:
-            raise RuntimeError("You cannot run a blocked tasklet")
+            raise self._refusal("You cannot run a blocked tasklet")
         if not self._alive:
-            raise RuntimeError("You cannot run an unbound(dead) tasklet")
+            raise self._refusal("You cannot run an unbound(dead) tasklet")
+
+    def _refusal(self, text: str) -> RuntimeError:
+        """Stackless's error, whose text programs match, with a note that says which tasklet it is about."""
+        error = RuntimeError(text)
+        error.add_note(f"the tasklet is {self.label}: {self._state()}")
+        return error
 
     def insert(self) -> tasklet:
         """Make a paused tasklet runnable, in the last place of its thread; a scheduled one stays where it is.
@@ -203,7 +209,7 @@ class tasklet(Link):
         try:
             sched.enter()
             if self.blocked:
-                raise RuntimeError("You cannot remove a blocked tasklet.")
+                raise self._refusal("You cannot remove a blocked tasklet.")
             if self is self._sched.current:
                 raise RuntimeError("The current tasklet cannot be removed.")
             if self._queue is not None:
@@ -282,9 +288,7 @@ class tasklet(Link):
         if not self.alive:
             if issubclass(failed.type, TaskletExit):
                 return None
-            error = RuntimeError("You cannot throw to a dead tasklet")
-            error.add_note(f"the dead tasklet is {self.label}")
-            raise error
+            raise self._refusal("You cannot throw to a dead tasklet")
         if self is sched.current:
             failed.explode()
         if sched.busy:
