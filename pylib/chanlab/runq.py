@@ -31,9 +31,11 @@ class PyRunQueue:
     def __iter__(self) -> Iterator[Link]:
         """The members as they are now, from the head."""
         members, node = [], self.head
-        for _ in range(self._length):
+        while node is not None:  # from CPython 3.12 on the collector may run here, and its finalizers change the ring
             members.append(node)
             node = node._next
+            if node is self.head:
+                break
         return iter(members)
 
     def append(self, node: Link) -> None:
