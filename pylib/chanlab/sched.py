@@ -248,7 +248,8 @@ class Scheduler:
         while self.runq.head is None:
             wake = self.whom_to_wake()
             if wake.blocked:
-                threads.wait(self)
+                if not threads.wait(self):
+                    raise report.deadlock(self, "Deadlock: the last runnable tasklet cannot be blocked.", "waits")
             else:
                 self.runq.append(wake)
                 if wake is not self.current and type(self.current.tempval) is bomb:
@@ -432,6 +433,13 @@ class Scheduler:
                         task.kill()
                     except BaseException as error:
                         _unraisable(error, task)
+        self.enter()
+        for task in live:  # they do not want to die: keep them as they are, but let nobody meet them
+            gc.garbage.append(task)
+            unblock(task)
+            if task._queue is not None:
+                task._queue.remove(task)
+        self.exit()
 
 
 def unblock(task: tasklet) -> None:

@@ -9,6 +9,7 @@ thread, so that a meeting is one step for everybody.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -26,6 +27,10 @@ LOCK = threading.RLock()
 many = False
 #: Thread id -> the scheduler of a live thread.
 schedulers: weakref.WeakValueDictionary[int, Scheduler] = weakref.WeakValueDictionary()
+
+
+#: How often a waiting thread makes sure that another one is still there, in seconds.
+LOOK_AGAIN = 1.0
 
 
 def join(sched: Scheduler) -> None:
@@ -49,21 +54,28 @@ def may_be_woken(sched: Scheduler) -> bool:
     return False
 
 
-def wait(sched: Scheduler) -> None:
-    """Wait, without using the processor, until another thread wakes this one.  Called within an operation."""
+def wait(sched: Scheduler) -> bool:
+    """Wait, without using the processor, until another thread wakes this one.  Called within an operation.
+
+    Returns False when nobody is left who could.  A thread that never used tasklets ends without a word, so that is
+    looked at once in a while.
+    """
     sched.idle = True
-    locked, busy = sched.locked, sched.busy
-    for _ in range(locked):
+    for _ in range(sched.locked):
         LOCK.release()
     sched.locked, sched.busy = 0, False
     try:
-        sched.alarm.acquire()
+        while not sched.alarm.acquire(timeout=LOOK_AGAIN):
+            if not may_be_woken(sched):
+                break
     finally:
-        sched.idle = False
-        sched.busy = busy
         if many:
             LOCK.acquire()
             sched.locked = 1
+        sched.busy = True
+        sched.idle = False
+        sched.alarm.acquire(blocking=False)  # a call that came after all
+    return sched.runq.head is not None or may_be_woken(sched)
 
 
 def wake(sched: Scheduler) -> None:
@@ -71,6 +83,22 @@ def wake(sched: Scheduler) -> None:
     if sched.idle:
         sched.idle = False
         sched.alarm.release()
+
+
+def _after_fork_in_child() -> None:
+    """Only the forking thread lives on in the child: what the others held is free, and their tasklets are gone."""
+    global LOCK, many
+    LOCK = threading.RLock()
+    many = False
+    for ident, sched in list(schedulers.items()):
+        if ident == threading.get_ident():
+            sched.locked = 0
+        else:
+            del schedulers[ident]
+            sched.thread_id = -1
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 class End:

@@ -205,3 +205,83 @@ def test_exactly_once_between_threads():
     assert errors == []
     assert sorted(got) == [(base, i) for base in range(count) for i in range(each)]
     assert (a.balance, b.balance) == (0, 0)
+
+
+def test_tasklet_that_survives_its_thread_is_met_by_nobody(script):
+    ended = script(
+        """
+        import stackless, threading
+        ch = stackless.channel()
+        def stubborn():
+            while True:
+                try:
+                    ch.receive()
+                except TaskletExit:
+                    pass
+        def work():
+            stackless.tasklet(stubborn)()
+            stackless.run()
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert (ch.balance, ch.queue) == (0, None)
+        try:
+            ch.send(1)
+        except RuntimeError as error:
+            print(error)
+        """
+    )
+    assert ended.ok() == "Deadlock: the last runnable tasklet cannot be blocked.\n"
+
+
+def test_waiting_for_a_thread_that_ends_is_a_deadlock(script):
+    """A thread that never used tasklets ends without a word; who waits for it finds out."""
+    ended = script(
+        """
+        import stackless, threading
+        ch, go = stackless.channel(), threading.Event()
+        threading.Thread(target=go.wait).start()
+        stackless.tasklet(go.set)()
+        try:
+            ch.receive()
+        except RuntimeError as error:
+            print(error)
+        """
+    )
+    assert ended.stdout in (
+        "Deadlock: the last runnable tasklet cannot be blocked.\n",
+        "the main tasklet is receiving without a sender available.\n",  # the thread was gone when the tasklet ended
+    ), ended.stderr
+
+
+def test_fork_while_other_threads_are_at_work(script):
+    ended = script(
+        """
+        import os, stackless, threading
+        stop = []
+        def work():
+            ch = stackless.channel()
+            def receiver():
+                while True:
+                    ch.receive()
+            stackless.tasklet(receiver)()
+            stackless.schedule()
+            while not stop:
+                ch.send(1)
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(10):
+            pid = os.fork()
+            if pid == 0:
+                ch = stackless.channel()
+                stackless.tasklet(ch.send)("in the child")
+                os._exit(0 if ch.receive() == "in the child" else 1)
+            assert os.waitpid(pid, 0)[1] == 0
+        stop.append(1)
+        for thread in threads:
+            thread.join()
+        print("ok")
+        """
+    )
+    assert ended.ok() == "ok\n"
