@@ -47,6 +47,10 @@ static int start_trace(const struct options *options)
         complain("--trace '%s' is the script itself: name another file", options->trace);
         return -1;
     }
+    struct stat there;
+    if (stat(options->trace, &there) == 0 && (S_ISFIFO(there.st_mode) || S_ISCHR(there.st_mode))) {
+        return 0; /* a pipe's reader would see the end of file if we opened it and closed it again */
+    }
     int descriptor = open(options->trace, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor < 0) {
         complain("can't write trace file '%s': %s", options->trace, strerror(errno));

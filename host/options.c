@@ -251,6 +251,28 @@ static int short_options(struct reader *reader, const char *word)
     return pass_on(options, word);
 }
 
+/* The subcommands choose hooks and trace for themselves: ours must not be ignored in silence.
+ * Returns 0, or -1 after a complaint. */
+static int check_subcommand(const struct options *options, const char *word)
+{
+    const char *given = options->native != NULL ? "--native" : options->trace != NULL ? "--trace" : NULL;
+    if (given == NULL) {
+        return 0;
+    }
+    complain("%s means nothing to '%s': see 'chanlab %s --help'", given, word, word);
+    return -1;
+}
+
+/* "-" or a script. */
+static int script_word(struct reader *reader, const char *word)
+{
+    reader->done = true;
+    if (strcmp(word, "-") != 0) {
+        reader->options->script = word;
+    }
+    return pass_on(reader->options, word);
+}
+
 /* The first word that is no option: a subcommand, "-" or a script. */
 static int program_word(struct reader *reader, const char *word)
 {
@@ -259,13 +281,13 @@ static int program_word(struct reader *reader, const char *word)
     for (size_t i = 0; i < sizeof subcommands / sizeof *subcommands; i++) {
         if (strcmp(word, subcommands[i].name) == 0) {
             options->own_tool = true;
+            if (check_subcommand(options, word) < 0) {
+                return -1;
+            }
             return pass_on(options, "-c") < 0 ? -1 : pass_on(options, subcommands[i].code);
         }
     }
-    if (strcmp(word, "-") != 0) {
-        options->script = word;
-    }
-    return pass_on(options, word);
+    return script_word(reader, word);
 }
 
 static int read_words(struct reader *reader)
@@ -277,9 +299,9 @@ static int read_words(struct reader *reader)
         if (word[0] != '-' || word[1] == '\0') {
             failed = program_word(reader, word);
         } else if (strcmp(word, "--") == 0) {
-            failed = pass_on(options, word); /* the next word is the program, whatever it is */
+            failed = pass_on(options, word); /* the next word is a script, whatever it looks like */
             if (failed == 0 && reader->next < options->argc) {
-                failed = program_word(reader, options->argv[reader->next++]);
+                failed = script_word(reader, options->argv[reader->next++]);
             }
             reader->done = true;
         } else if (word[1] == '-') {
@@ -318,7 +340,8 @@ static int read_environment(struct options *options)
     options->virtual_env = variable("VIRTUAL_ENV");
     if (!options->ignore_environment) {
         options->python_home = variable("PYTHONHOME");
-        options->fixed_hash_seed = variable("PYTHONHASHSEED") != NULL;
+        const char *hash_seed = variable("PYTHONHASHSEED");
+        options->fixed_hash_seed = hash_seed != NULL && strcmp(hash_seed, "random") != 0;
     }
     return 0;
 }

@@ -26,7 +26,7 @@ int chanlab_add_links(PyObject *module);
 int chanlab_add_waitq(PyObject *module);
 int chanlab_add_runq(PyObject *module);
 
-/* The state of the module that the final heap type of `self` belongs to.  Cannot fail. */
+/* The state of the module that the final heap type of `self` belongs to; NULL with TypeError when the module is gone. */
 static inline ModuleState *state_of(PyObject *self) { return PyType_GetModuleState(Py_TYPE(self)); }
 
 /* `arg` as a Link, borrowed; NULL with TypeError when it is none. */

@@ -3,7 +3,10 @@
 
 Link *link_check(PyObject *self, PyObject *arg)
 {
-    if (!PyObject_TypeCheck(arg, state_of(self)->link_type)) {
+    ModuleState *state = state_of(self);
+    if (!state || !PyObject_TypeCheck(arg, state->link_type)) {
+        if (PyErr_Occurred())
+            return NULL;
         PyErr_Format(PyExc_TypeError, "a queue holds Link objects, not %.200s", Py_TYPE(arg)->tp_name);
         return NULL;
     }
@@ -54,15 +57,19 @@ static void link_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    Py_TRASHCAN_BEGIN(self, link_dealloc) /* a script can put a Link into `_queue`, and so make chains of any length */
     link_clear(self);
     type->tp_free(self);
     Py_DECREF(type);
+    Py_TRASHCAN_END
 }
 
 static PyObject *link_get_queue(PyObject *self, void *Py_UNUSED(closure))
 {
     Link *node = (Link *)self;
     PyObject *queue = node->home ? node->home : node->queue;
+    if (queue && Py_REFCNT(queue) == 0) /* it is just dying, and has not come to dismissing this member */
+        queue = NULL;
     return Py_NewRef(queue ? queue : Py_None);
 }
 

@@ -32,8 +32,11 @@ static int module_exec(PyObject *module)
 {
     if (PyModule_AddStringConstant(module, "version", CHANLAB_VERSION) < 0 || add_hooks(module) < 0)
         return -1;
-    if (chanlab_add_links(module) < 0 || chanlab_add_waitq(module) < 0 || chanlab_add_runq(module) < 0)
+    if (chanlab_add_links(module) < 0 || chanlab_add_waitq(module) < 0 || chanlab_add_runq(module) < 0) {
+        if (!PyErr_Occurred()) /* CPython forgets to say so when a type's name finds no memory */
+            PyErr_NoMemory();
         return -1;
+    }
     return 0;
 }
 

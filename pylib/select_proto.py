@@ -54,6 +54,10 @@ class case(Link):
     ) -> None:
         if not isinstance(channel, core.channel):
             raise TypeError(f"a case needs a channel, not {type(channel).__name__}")
+        if direction not in (SEND, RECEIVE):
+            raise ValueError(
+                f"the direction of a case on {channel.label} is 1 (send) or -1 (receive), not {direction!r}"
+            )
         if callback is not None and not callable(callback):
             raise TypeError(
                 f"the callback of a case on {channel.label} must be callable, not {type(callback).__name__}"
@@ -182,23 +186,26 @@ def _choose(sched: Scheduler, cases: list[case]) -> case | None:
 
 def _adopted(cases: Iterable[case]) -> list[case]:
     """The cases as a list of the select's own, each checked and with its index."""
-    if isinstance(cases, case):
-        raise TypeError(f"select() needs a list of cases, not the case {cases!r} by itself")
+    who = f"select() by {here.sched.current.label}"
+    if isinstance(cases, (case, core.channel)) or not isinstance(cases, Iterable):
+        raise TypeError(f"{who} needs a list of cases, not {cases!r}")
     adopted = list(cases)
     for index, c in enumerate(adopted):
         if type(c) is not case:
             raise TypeError(
-                f"select() needs cases (channel.receiveCase(), channel.sendCase(value)), but item {index} is {c!r}"
+                f"{who} needs cases (channel.receiveCase(), channel.sendCase(value)), but item {index} is {c!r}"
             )
         if not isinstance(c.channel, core.channel) or c.direction not in (SEND, RECEIVE):
-            raise TypeError(f"case {index} has been changed into one of {c.channel!r} in direction {c.direction!r}")
+            raise TypeError(
+                f"{who}: case {index} has been changed into one of {c.channel!r} in direction {c.direction!r}"
+            )
+    if len({id(c) for c in adopted}) != len(adopted):
+        raise RuntimeError(f"{who}: the same case object is listed twice; make two cases of one channel instead")
     _check_free(adopted)
     for index, c in enumerate(adopted):
         c.index = index
         if c.direction < 0:
             c.value = None
-    if len({id(c) for c in adopted}) != len(adopted):
-        raise RuntimeError("the same case object is listed twice; make two cases of one channel instead")
     return adopted
 
 

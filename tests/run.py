@@ -32,8 +32,18 @@ def main() -> int:
     if not HOST.exists() and not options.plain:
         parser.error(f"there is no host at {HOST}: build it with './bootstrap build', or name it in CHANLAB_BIN")
     results = [outcome(*run, words) for run in plan(options)]
-    print("\n".join(["", *(f"{'ok    ' if good else 'FAILED'}  {name}" for name, good in results)]))
-    failed = sum(not good for _, good in results)
+    print(
+        "\n".join(
+            [
+                "",
+                *(f"{'FAILED' if good is False else 'ok    ' if good else 'none  '}  {name}" for name, good in results),
+            ]
+        )
+    )
+    failed = sum(good is False for _, good in results)
+    if not failed and all(good is None for _, good in results):
+        print("\nno test was selected")
+        return 1
     print(
         f"\n{len(results) - failed} test runs passed, {failed} failed"
         if failed
@@ -59,8 +69,8 @@ def plan(options: argparse.Namespace) -> list[tuple[str, list[str], str | None, 
 
 def outcome(
     title: str, interpreter: list[str], hooks: str | None, where: list[str], words: list[str]
-) -> tuple[str, bool]:
-    """Run one pytest and say whether it passed."""
+) -> tuple[str, bool | None]:
+    """Run one pytest and say whether it passed; None when the words selected no test of it."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("CHANLAB_")}
     env["CHANLAB_BIN"] = str(HOST)
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "pylib"), env.get("PYTHONPATH")]))
@@ -72,7 +82,8 @@ def outcome(
     code = subprocess.run(command, cwd=ROOT, env=env).returncode
     if code < 0:
         print(f"the test process was killed by signal {-code}")
-    return title, code == 0 or (code == 5 and bool(words))  # 5: the words selected no test of this run
+    nothing_selected = code == 5 and bool(words)
+    return title, None if nothing_selected else code == 0
 
 
 if __name__ == "__main__":

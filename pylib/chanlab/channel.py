@@ -116,7 +116,7 @@ class channel:
         return self
 
     def __next__(self) -> Any:
-        if self._closing and self.balance <= 0:
+        if self._closing and self._senders.head is None:
             raise StopIteration
         return act(self, RECEIVE, None)
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 
 MASK = 2**64 - 1
 _THREAD_STRIDE = 0xD1B54A32D192ED03
@@ -46,14 +47,26 @@ class Generator:
         return (self.draw() * n) >> 64
 
 
+_SEED = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+", re.ASCII)
+
+
+def parse_seed(text: str) -> int:
+    """The seed that `text` spells: 0 to 2**64 - 1, decimal or 0x...; ValueError on anything else."""
+    if _SEED.fullmatch(text):
+        seed = int(text, 16 if text[:2] in ("0x", "0X") else 10)
+        if seed <= MASK:
+            return seed
+    raise ValueError(f"'{text}' is no seed: give a whole number from 0 to 2**64-1, decimal or 0x...")
+
+
 def read_seed(text: str | None) -> int:
-    """The seed that `text` (CHANLAB_SEED) names, else a random one.  Raises ValueError on anything but an integer."""
+    """The seed that `text` (CHANLAB_SEED) names, else a random one.  Raises ValueError on anything but a seed."""
     if not text:
         return int.from_bytes(os.urandom(8), "little")
     try:
-        return int(text, 0) & MASK
-    except ValueError:
-        raise ValueError(f"CHANLAB_SEED must be an integer, not {text!r}") from None
+        return parse_seed(text)
+    except ValueError as error:
+        raise ValueError(f"CHANLAB_SEED {error}") from None
 
 
 #: The seed of this process.

@@ -31,11 +31,11 @@ class PyRunQueue:
     def __iter__(self) -> Iterator[Link]:
         """The members as they are now, from the head."""
         members, node = [], self.head
-        while node is not None:  # from CPython 3.12 on the collector may run here, and its finalizers change the ring
+        for _ in range(self._length):
+            if node is None or node._queue is not self:
+                break  # from CPython 3.12 on the collector may run here, and its finalizers change the queue
             members.append(node)
             node = node._next
-            if node is self.head:
-                break
         return iter(members)
 
     def append(self, node: Link) -> None:

@@ -34,7 +34,6 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import functools
 import gc
 import sys
 import threading
@@ -171,6 +170,7 @@ class Scheduler:
                 self.runq.append(me)
             if self.runq.head is not me:
                 self.runq.rotate(me)
+            me.tempval = None  # what it was to resume with is lost with the operation
             self.exit()
         finally:
             sys.setrecursionlimit(limit)
@@ -340,12 +340,14 @@ class Scheduler:
             else:
                 watch.trace("end", me, value=failed.value)
         self.forget(me)
-        if failed is None and self.runq.head is None:
-            failed = self._nobody_left()
+        while failed is None and self.runq.head is None:
+            wake = self.whom_to_wake()
+            if not wake.blocked:
+                self.runq.append(wake)
+            elif not threads.may_be_woken(self) or not threads.wait(self):
+                failed = self._nobody_left(wake)
         if failed is not None:
             self.deliver(failed)
-        elif self.runq.head is None:
-            self.refill()
         if watch.schedule_callback is not None or watch.trace is not None:
             self.announce()
         self.current = self.runq.head
@@ -372,11 +374,8 @@ class Scheduler:
             self.runq.append(target)
         self.runq.rotate(target)
 
-    def _nobody_left(self) -> bomb | None:
-        """The error of one who is to wake because all others have ended, but who is blocked; None when it is not."""
-        wake = self.whom_to_wake()
-        if not wake.blocked or threads.may_be_woken(self):
-            return None
+    def _nobody_left(self, wake: tasklet) -> bomb:
+        """The error of the one who is to wake because all others have ended, but who is blocked."""
         if wake._offers is not None:
             text = "the main tasklet is selecting without a partner available."
         elif wake._direction > 0:
@@ -461,6 +460,8 @@ def _handled(error: BaseException) -> bomb | None:
         return of_error(error)
     try:
         handler(type(error), error, error.__traceback__)
+    except TaskletExit:  # killed while the handler waited
+        return None
     except BaseException as raised:
         return of_error(raised)
     return None
@@ -471,9 +472,8 @@ def _unraisable(error: BaseException, where: object) -> None:
     sys.unraisablehook(_hook_args_type()((type(error), error, error.__traceback__, None, where)))
 
 
-@functools.cache
 def _hook_args_type() -> type:
-    """The type that sys.unraisablehook insists on; CPython does not name it, so one has to be caught."""
+    """The type that sys.unraisablehook insists on; CPython does not name it, so one has to be caught (and not kept)."""
     caught = []
     hook, sys.unraisablehook = sys.unraisablehook, lambda args: caught.append(type(args))
     try:

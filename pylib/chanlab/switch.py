@@ -1,6 +1,6 @@
 """Changing from one tasklet's stack to another's: the `python` twin of the switch hook, on greenlet.
 
-    main's greenlet                       the greenlet that was there when this thread first used tasklets
+    main's greenlet                       the thread's own
       '-- hub                             parked in _hub(); parent of every tasklet's greenlet
             |-- tasklet's greenlet
             |-- tasklet's greenlet ...
@@ -20,10 +20,13 @@ _new = _greenlet.greenlet
 
 
 def prepare(sched) -> None:
-    """Give this thread's new scheduler its main greenlet and its hub."""
-    sched.main._greenlet = getcurrent()
-    sched.hub = _new(_hub)
-    sched.hub.switch(sched)
+    """Give this thread's new scheduler its main greenlet, which is the thread's own, and its hub."""
+    caller = main = getcurrent()  # in a greenlet of the user's, maybe
+    while main.parent is not None:
+        main = main.parent
+    sched.main._greenlet = main
+    sched.hub = _new(_hub, main)
+    sched.hub.switch(sched, caller)
 
 
 def finish(sched) -> None:
@@ -32,8 +35,9 @@ def finish(sched) -> None:
     sched.hub = None
 
 
-def _hub(sched) -> None:
-    sched.main._greenlet.switch()  # parked, ready to start the first tasklet
+def _hub(sched, caller) -> None:
+    caller.switch()  # parked, ready to start the first tasklet
+    del caller
     while True:
         try:
             while True:
@@ -83,8 +87,8 @@ def _come_back(sched) -> None:
     lost = sched.current
     here = getcurrent()
     if sched.hub.dead:
-        sched.hub = _new(_hub)
-        sched.hub.switch(sched)
+        sched.hub = _new(_hub, sched.main._greenlet)
+        sched.hub.switch(sched, here)
     sched.current = sched.owner_of(here)
     sched.current.tempval = None
     if lost is not sched.current and lost._greenlet is not None and lost._greenlet.dead:

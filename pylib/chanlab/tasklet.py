@@ -138,6 +138,8 @@ class tasklet(Link):
 
     def setup(self, *args: object, **kwargs: object) -> tasklet:
         """Give the bound function its arguments and make the tasklet runnable; `t(...)` is the same.  Returns it."""
+        if here.sched.busy:
+            here.sched.refuse()
         if self._alive:
             raise RuntimeError("tasklet is alive")
         if self._sched.thread_id == -1:

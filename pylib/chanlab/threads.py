@@ -40,7 +40,7 @@ def join(sched: Scheduler) -> None:
     schedulers[sched.thread_id] = sched
     if others:
         many = True
-        while any(other.busy and not other.locked for other in others):
+        while any(other.busy and not other.locked and not other.idle for other in others):
             time.sleep(0)
 
 
@@ -63,7 +63,7 @@ def wait(sched: Scheduler) -> bool:
     sched.idle = True
     for _ in range(sched.locked):
         LOCK.release()
-    sched.locked, sched.busy = 0, False
+    sched.locked = 0  # but busy still: a signal handler must not use channels while its tasklet is half parked
     try:
         while not sched.alarm.acquire(timeout=LOOK_AGAIN):
             if not may_be_woken(sched):
@@ -72,7 +72,6 @@ def wait(sched: Scheduler) -> bool:
         if many:
             LOCK.acquire()
             sched.locked = 1
-        sched.busy = True
         sched.idle = False
         sched.alarm.acquire(blocking=False)  # a call that came after all
     return sched.runq.head is not None or may_be_woken(sched)
@@ -86,7 +85,9 @@ def wake(sched: Scheduler) -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Only the forking thread lives on in the child: what the others held is free, and their tasklets are gone."""
+    """Only the forking thread lives on in the child: nobody must meet the tasklets of the others."""
+    from .sched import unblock
+
     global LOCK, many
     LOCK = threading.RLock()
     many = False
@@ -94,11 +95,22 @@ def _after_fork_in_child() -> None:
         if ident == threading.get_ident():
             sched.locked = 0
         else:
+            for task in (sched.main, *(ref() for ref in sched.started.values())):
+                if task is not None:
+                    unblock(task)
             del schedulers[ident]
             sched.thread_id = -1
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+def _before_fork() -> None:
+    LOCK.acquire()  # so that no other thread's operation is copied half done
+
+
+def _after_fork_in_parent() -> None:
+    LOCK.release()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 class End:

@@ -9,6 +9,7 @@ import os
 import re
 import reprlib
 import sys
+import threading
 from typing import Any
 
 from .watch import watch
@@ -69,7 +70,8 @@ class Trace:
         self._file = open(path, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115  open as long as the process lives
         self._steps = itertools.count(1)
         self._encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
-        self._quiet = False
+        self._lock = threading.RLock()  # one line at a time, whichever thread it comes from
+        self._reprs: set[int] = set()  # the threads that are just inside a value's repr
         # A forked child shares the file and a copy of its buffer: it must not write either a second time.
         os.register_at_fork(before=self.flush, after_in_child=self.stop)
 
@@ -84,9 +86,9 @@ class Trace:
         **value: object,
     ) -> None:
         """Write one event.  A value's repr is the user's code: whatever it does, it does not get in the way."""
-        if self._quiet:
+        if threading.get_ident() in self._reprs:
             return
-        line: dict[str, object] = {"step": next(self._steps), "event": event}
+        line: dict[str, object] = {"step": 0, "event": event}
         if tasklet is not None:
             line["tasklet"] = tasklet.label
         if peer is not None:
@@ -97,19 +99,22 @@ class Trace:
             line["direction"] = direction
         if value:
             line["value"] = self._short_repr(value["value"])
-        try:
-            self._file.write(self._encode(line) + "\n")
-        except OSError as error:
-            self._give_up(error)
+        with self._lock:
+            line["step"] = next(self._steps)
+            try:
+                self._file.write(self._encode(line) + "\n")
+            except OSError as error:
+                self._give_up(error)
 
     def _short_repr(self, value: object) -> str:
-        self._quiet = True
+        ident = threading.get_ident()
+        self._reprs.add(ident)
         try:
             return _short.repr(value)
         except BaseException as error:  # what reprlib itself cannot cope with, such as an int of 5,000 digits
             return f"<{type(value).__name__}: repr raised {type(error).__name__}>"
         finally:
-            self._quiet = False
+            self._reprs.discard(ident)
 
     def flush(self) -> None:
         """Hand everything to the operating system."""
@@ -126,7 +131,6 @@ class Trace:
 
     def stop(self) -> None:
         """Write nothing more in this process (a forked child)."""
-        self._quiet = True
         watch.trace = None
 
 

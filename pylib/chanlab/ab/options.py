@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chanlab import rng
+
 HELP = """\
 usage: chanlab compare [option] ... (script.py | -m module | -c code) [arg] ...
 Runs a program on two sets of hooks, a and b. First it checks that both behave alike: the same
@@ -31,8 +33,6 @@ fails on both sides; 5 the program differs by itself from run to run; 130 Ctrl-C
 
 #: The seed when nobody names one: fixed, so that two comparisons of one program are about the same behaviour.
 DEFAULT_SEED = 1
-
-_SEED = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+", re.ASCII)
 
 
 class UsageError(Exception):
@@ -128,11 +128,10 @@ def _seed(origin: str, text: str | None) -> int:
         if origin == "--seed":
             raise UsageError("--seed needs a whole number from 0 to 2**64-1")
         return DEFAULT_SEED
-    if _SEED.fullmatch(text):
-        number = int(text, 16 if text[:2] in ("0x", "0X") else 10)
-        if number < 2**64:
-            return number
-    raise UsageError(f"{origin} '{text}' is no seed: give a whole number from 0 to 2**64-1, decimal or 0x...")
+    try:
+        return rng.parse_seed(text)
+    except ValueError as error:
+        raise UsageError(f"{origin} {error}") from None
 
 
 def _runs(text: str) -> int:
