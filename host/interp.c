@@ -3,6 +3,7 @@
    This is the one file to change where PyInitConfig (PEP 741, Python 3.14) is to take over. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "interp.h"
@@ -190,6 +191,9 @@ int interp_need_greenlet(const struct options *options, const struct places *pla
     Py_DECREF(spec);
     if (missing && options->no_site) {
         complain("greenlet cannot be found in %s because -S keeps site-packages out", places->environment);
+    } else if (missing && options->virtual_env == NULL && *CHANLAB_VENV != '\0' &&
+               access(CHANLAB_VENV "/pyvenv.cfg", R_OK) != 0) {
+        complain("the project's environment %s is gone (was the checkout moved?): run ./bootstrap build", CHANLAB_VENV);
     } else if (missing) {
         complain("greenlet is not installed in %s (CPython %s): run '%s' -m pip install "
                  "'greenlet>=3.5.1'",
@@ -221,13 +225,30 @@ static int report_hooks(void)
     return 1;
 }
 
-int interp_check_hooks(void)
+int interp_claim_package(void)
+{
+    PyObject *package = PyImport_ImportModule("chanlab");
+    if (package == NULL) {
+        PyErr_Print();
+        return 1;
+    }
+    Py_DECREF(package);
+    return INTERP_READY;
+}
+
+int interp_check_hooks(const char *flags)
 {
     PyObject *hooks = PyImport_ImportModule("chanlab.hooks");
     if (hooks == NULL) {
         return report_hooks();
     }
+    PyObject *done = PyObject_CallMethod(hooks, "check_at_exit", "s", flags);
     Py_DECREF(hooks);
+    if (done == NULL) {
+        PyErr_Print();
+        return 1;
+    }
+    Py_DECREF(done);
     return INTERP_READY;
 }
 

@@ -16,8 +16,13 @@ int interp_start(const struct options *options, const struct places *places);
    several milliseconds. Returns 0, or -1 after a complaint. */
 int interp_need_greenlet(const struct options *options, const struct places *places);
 
-/* Imports chanlab.hooks, which checks the list of hooks. Returns INTERP_READY or the exit code. */
-int interp_check_hooks(void);
+/* Imports the (all but empty) package chanlab, before the script's directory comes first in sys.path: what stackless is
+   made of must not depend on the names of the script's neighbours. Returns INTERP_READY or the exit code. */
+int interp_claim_package(void);
+
+/* Imports chanlab.hooks, which checks the list of hooks, and has it tell at the end when `flags` were
+   in vain. Returns INTERP_READY or the exit code. */
+int interp_check_hooks(const char *flags);
 
 /* greenlet's version in memory that the caller frees; NULL if it cannot be imported. */
 char *interp_greenlet_version(void);

@@ -66,9 +66,15 @@ static int check_started(const struct options *options, const struct places *pla
     if (interp_need_greenlet(options, places) < 0) {
         return EXIT_USAGE;
     }
-    /* The list of hooks has one parser, in Python; without a list there is nothing to check. */
-    if (options->native != NULL && strcmp(options->native, "none") != 0) {
-        int code = interp_check_hooks();
+    int claimed = interp_claim_package();
+    if (claimed != INTERP_READY) {
+        return claimed;
+    }
+    /* The list of hooks has one parser, in Python. Without flags there is nothing to check. */
+    bool native = options->native != NULL && strcmp(options->native, "none") != 0;
+    if (native || options->trace != NULL) {
+        const char *flags = options->trace == NULL ? "--native" : native ? "--native and --trace" : "--trace";
+        int code = interp_check_hooks(flags);
         if (code != INTERP_READY) {
             return code;
         }

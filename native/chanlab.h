@@ -14,7 +14,7 @@ typedef struct Link {
     PyObject_HEAD
     struct Link *next, *prev; /* neighbours in a C queue, borrowed: the queue owns its members */
     PyObject *home;           /* the C queue it is in, borrowed: a queue that dies dismisses its members first */
-    PyObject *queue;          /* the Python queue it is in, owned, or NULL: with one queue hook in C and one in Python */
+    PyObject *queue; /* the Python queue it is in, owned, or NULL: with one queue hook in C and one in Python */
 } Link;
 
 typedef struct ModuleState {
@@ -26,7 +26,8 @@ int chanlab_add_links(PyObject *module);
 int chanlab_add_waitq(PyObject *module);
 int chanlab_add_runq(PyObject *module);
 
-/* The state of the module that the final heap type of `self` belongs to; NULL with TypeError when the module is gone. */
+/* The state of the module that the final heap type of `self` belongs to; NULL with TypeError when the module is gone.
+ */
 static inline ModuleState *state_of(PyObject *self) { return PyType_GetModuleState(Py_TYPE(self)); }
 
 /* `arg` as a Link, borrowed; NULL with TypeError when it is none. */

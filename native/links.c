@@ -58,7 +58,7 @@ static void link_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     Py_TRASHCAN_BEGIN(self, link_dealloc) /* a script can put a Link into `_queue`, and so make chains of any length */
-    link_clear(self);
+        link_clear(self);
     type->tp_free(self);
     Py_DECREF(type);
     Py_TRASHCAN_END

@@ -14,7 +14,9 @@ no call pays for the choice.  No wish is ignored in silence: an unknown or unava
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 from typing import Any
 
 try:
@@ -54,6 +56,8 @@ def unavailable(hook: str) -> str | None:
 def parse(wish: str) -> frozenset[str]:
     """The hooks that the list `wish` switches on.  Raises HookError on an unknown or unavailable one."""
     on: set[str] = set()
+    if wish.strip().startswith("-"):
+        raise HookError(f"'{wish}' takes away from nothing: write 'all,{wish.strip()}' for all hooks but these")
     for word in filter(None, (part.strip() for part in wish.split(","))):
         if word == "none":
             on.clear()
@@ -90,6 +94,17 @@ NATIVE: frozenset[str] = parse(os.environ.get("CHANLAB_NATIVE", ""))
 def pick(hook: str, name: str, prototype: Any) -> Any:
     """The twin of `prototype` that this process runs: `_chanlab.name` when `hook` is native, else itself."""
     return getattr(_chanlab, name) if hook in NATIVE else prototype
+
+
+def check_at_exit(flags: str) -> None:
+    """When the program ends, tell that `flags` were in vain if it used another module named stackless than ours."""
+
+    def check() -> None:
+        used = getattr(sys.modules.get("stackless"), "__file__", None)
+        if used is not None and os.path.dirname(os.path.dirname(os.path.abspath(__file__))) != os.path.dirname(used):
+            print(f"chanlab: {flags} had no effect: the program used the stackless of {used}", file=sys.stderr)
+
+    atexit.register(check)
 
 
 def implementation() -> dict[str, str]:

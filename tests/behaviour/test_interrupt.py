@@ -106,3 +106,30 @@ def test_interrupted_anywhere(script, name):
         """
     )
     assert ended.returncode == 0, f"line number, what came of it:\n{ended.stdout[-1500:]}{ended.stderr[-1500:]}"
+
+
+def test_handler_that_uses_channels_while_its_thread_waits(script):
+    """It is refused: its tasklet is half parked.  Nothing is lost."""
+    ended = script(
+        """
+        import signal, stackless, threading
+        ch = stackless.channel()
+        waiting = threading.Event()
+        def handler(*args):
+            try:
+                ch.send("from the handler")
+            except RuntimeError:
+                waiting.set()
+        signal.signal(signal.SIGALRM, handler)
+        def other():
+            waiting.wait()
+            ch.send("from the thread")
+        threading.Thread(target=other).start()
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.05)
+        try:
+            print(ch.receive())
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        """
+    )
+    assert ended.ok() == "from the thread\n"

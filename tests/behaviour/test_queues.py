@@ -347,3 +347,43 @@ def test_many(Queue, Link):
     del nodes, node
     del queue
     gc.collect()
+
+
+@all_twins
+def test_member_asks_for_a_queue_that_is_just_dying(Queue, Link, script):
+    script(
+        f"""
+        from {Queue.__module__} import {Queue.__name__} as Queue
+        from {Link.__module__} import {Link.__name__} as Link
+
+        class Node(Link):
+            def __del__(self):
+                seen.append(keep._queue is None or type(keep._queue) is Queue)
+
+        seen, queue, keep = [], Queue(), Link()
+        queue.append(Node())
+        queue.append(keep)
+        del queue
+        import gc
+        gc.collect()
+        assert all(seen)
+        """
+    ).ok()
+
+
+def test_long_chain_of_links(script):
+    """Any object may be put into a C Link's `_queue`, another Link too."""
+    script(
+        """
+        try:
+            from _chanlab import Link
+        except ImportError:
+            raise SystemExit
+        top = None
+        for _ in range(300_000):
+            node = Link()
+            node._queue = top
+            top = node
+        del node, top
+        """
+    ).ok()

@@ -285,3 +285,32 @@ def test_fork_while_other_threads_are_at_work(script):
         """
     )
     assert ended.ok() == "ok\n"
+
+
+def test_one_lock_guards_every_operation(script):
+    """Threads that change places after every few bytecodes: without the lock something is lost within moments."""
+    ended = script(
+        """
+        import sys, threading
+        import stackless
+        sys.setswitchinterval(1e-6)
+        ch, got = stackless.channel(), []
+        EACH = 1500
+        def sender(name):
+            for i in range(EACH):
+                ch.send((name, i))
+        def receiver():
+            for _ in range(EACH):
+                got.append(ch.receive())
+        threads = [threading.Thread(target=f, args=a, daemon=True)
+                   for n in range(4) for f, a in ((sender, (n,)), (receiver, ()))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert len(got) == len(set(got)) == 4 * EACH, len(got)
+        assert (ch.balance, ch.queue) == (0, None)
+        print("ok")
+        """
+    )
+    assert ended.ok() == "ok\n"

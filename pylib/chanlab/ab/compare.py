@@ -57,16 +57,18 @@ def compare(sides: tuple[Side, Side], wanted: Options, directory: str, progress:
         show(report.failed(child.how_it_ended(check.a.exit_code), equality.users_stderr(check.a)))
         return Exit.FAILED
     show(report.alike(check))
-    empty = timing.empty_program(check.a.traced())
-    return timed(sides, wanted, empty, progress)
+    if not check.a.traced():
+        show(["verdict   none: without tasklets there is nothing that hooks could make faster"])
+        return Exit.COMPARED
+    return timed(sides, wanted, progress)
 
 
-def timed(sides: tuple[Side, Side], wanted: Options, empty: tuple[str, ...], progress: Progress) -> int:
+def timed(sides: tuple[Side, Side], wanted: Options, progress: Progress) -> int:
     """The second half: measure and report.  Ctrl-C reports the blocks that are complete."""
     measured = timing.Measurement()
     code = Exit.COMPARED
     try:
-        timing.measure(sides, wanted.program, empty, wanted.runs, wanted.seed, measured, progress)
+        timing.measure(sides, wanted.program, timing.EMPTY_PROGRAM, wanted.runs, wanted.seed, measured, progress)
     except timing.UnsteadyError as error:
         progress.clear()
         show(report.unsteady_exit(str(error)))

@@ -33,9 +33,8 @@ class UnsteadyError(Exception):
     """A timed run ended with another exit code than the checked one; the text says which and how."""
 
 
-def empty_program(uses_stackless: bool) -> tuple[str, ...]:
-    """The program that does nothing but start up."""
-    return ("-c", "import stackless" if uses_stackless else "pass")
+#: The program that does nothing but start up.
+EMPTY_PROGRAM = ("-c", "import stackless")
 
 
 def measure(
