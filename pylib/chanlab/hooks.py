@@ -56,8 +56,6 @@ def unavailable(hook: str) -> str | None:
 def parse(wish: str) -> frozenset[str]:
     """The hooks that the list `wish` switches on.  Raises HookError on an unknown or unavailable one."""
     on: set[str] = set()
-    if wish.strip().startswith("-"):
-        raise HookError(f"'{wish}' takes away from nothing: write 'all,{wish.strip()}' for all hooks but these")
     for word in filter(None, (part.strip() for part in wish.split(","))):
         if word == "none":
             on.clear()

@@ -8,7 +8,7 @@ from enum import IntEnum
 class Exit(IntEnum):
     """How a comparison ended."""
 
-    COMPARED = 0  # both sides behave alike; times are printed if hooks can matter
+    COMPARED = 0  # both sides behave alike; times are printed
     USAGE = 2  # bad input: one line on stderr, nothing was run
     DIFFERENT = 3  # the sides behave differently: no times
     FAILED = 4  # the script fails alike on both sides: no times

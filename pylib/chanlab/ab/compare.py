@@ -57,13 +57,10 @@ def compare(sides: tuple[Side, Side], wanted: Options, directory: str, progress:
         show(report.failed(child.how_it_ended(check.a.exit_code), equality.users_stderr(check.a)))
         return Exit.FAILED
     show(report.alike(check))
-    if not check.a.traced():
-        show(["verdict   none: without tasklets there is nothing that hooks could make faster"])
-        return Exit.COMPARED
-    return timed(sides, wanted, progress)
+    return timed(sides, wanted, check.a.traced(), progress)
 
 
-def timed(sides: tuple[Side, Side], wanted: Options, progress: Progress) -> int:
+def timed(sides: tuple[Side, Side], wanted: Options, traced: bool, progress: Progress) -> int:
     """The second half: measure and report.  Ctrl-C reports the blocks that are complete."""
     measured = timing.Measurement()
     code = Exit.COMPARED
@@ -78,7 +75,7 @@ def timed(sides: tuple[Side, Side], wanted: Options, progress: Progress) -> int:
             raise
         code = Exit.INTERRUPTED
     progress.clear()
-    show(report.times(measured))
+    show(report.times(measured, traced))
     return code
 
 

@@ -111,8 +111,8 @@ def _shown(differences: list[Difference]) -> list[str]:
 # -- times -----------------------------------------------------------------------------------------------------------
 
 
-def times(measured: Measurement) -> list[str]:
-    """Medians, spread, ratio and verdict of one or more completed blocks."""
+def times(measured: Measurement, traced: bool = True) -> list[str]:
+    """Medians, spread, ratio and verdict of one or more completed blocks; `traced`: the program uses tasklets at all."""
     blocks = measured.blocks
     cpu = _judge(blocks, "cpu")
     count = 2 * len(blocks)
@@ -123,7 +123,7 @@ def times(measured: Measurement) -> list[str]:
         f"{count} timed runs of each side ({stopped or f'{len(blocks)} '}blocks of 4); start-up: the same process with an empty program",
         *_startup_note(blocks),
         "",
-        f"verdict   {verdict(cpu)}",
+        f"verdict   {verdict(cpu) if traced else 'none: without tasklets no hook makes a difference'}",
     ]
 
 
