@@ -36,8 +36,9 @@ LOOK_AGAIN = 1.0
 def join(sched: Scheduler) -> None:
     """A thread begins to use tasklets.  An operation that began before the lock was needed is waited for."""
     global many
-    others = list(schedulers.values())
-    schedulers[sched.thread_id] = sched
+    with LOCK:  # threads may come and go at the same moment
+        others = list(schedulers.values())
+        schedulers[sched.thread_id] = sched
     if others:
         many = True
         while any(other.busy and not other.locked and not other.idle for other in others):
@@ -130,5 +131,6 @@ class End:
         sched.kill_all()
         switch.finish(sched)
         del self._here.sched
-        schedulers.pop(sched.thread_id, None)
+        with LOCK:
+            schedulers.pop(sched.thread_id, None)
         sched.thread_id = -1
