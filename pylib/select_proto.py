@@ -186,27 +186,30 @@ def _choose(sched: Scheduler, cases: list[case]) -> case | None:
 
 def _adopted(cases: Iterable[case]) -> list[case]:
     """The cases as a list of the select's own, each checked and with its index."""
-    who = f"select() by {here.sched.current.label}"
     if isinstance(cases, (case, core.channel)) or not isinstance(cases, Iterable):
-        raise TypeError(f"{who} needs a list of cases, not {cases!r}")
+        raise TypeError(f"{_who()} needs a list of cases, not {cases!r}")
     adopted = list(cases)
     for index, c in enumerate(adopted):
         if type(c) is not case:
             raise TypeError(
-                f"{who} needs cases (channel.receiveCase(), channel.sendCase(value)), but item {index} is {c!r}"
+                f"{_who()} needs cases (channel.receiveCase(), channel.sendCase(value)), but item {index} is {c!r}"
             )
         if not isinstance(c.channel, core.channel) or c.direction not in (SEND, RECEIVE):
             raise TypeError(
-                f"{who}: case {index} has been changed into one of {c.channel!r} in direction {c.direction!r}"
+                f"{_who()}: case {index} has been changed into one of {c.channel!r} in direction {c.direction!r}"
             )
     if len({id(c) for c in adopted}) != len(adopted):
-        raise RuntimeError(f"{who}: the same case object is listed twice; make two cases of one channel instead")
+        raise RuntimeError(f"{_who()}: the same case object is listed twice; make two cases of one channel instead")
     _check_free(adopted)
     for index, c in enumerate(adopted):
         c.index = index
         if c.direction < 0:
             c.value = None
     return adopted
+
+
+def _who() -> str:
+    return f"select() by {here.sched.current.label}"
 
 
 def _check_free(cases: list[case]) -> None:
