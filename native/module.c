@@ -32,7 +32,8 @@ static int module_exec(PyObject *module)
 {
     if (PyModule_AddStringConstant(module, "version", CHANLAB_VERSION) < 0 || add_hooks(module) < 0)
         return -1;
-    if (chanlab_add_links(module) < 0 || chanlab_add_waitq(module) < 0 || chanlab_add_runq(module) < 0) {
+    if (chanlab_add_links(module) < 0 || chanlab_add_waitq(module) < 0 || chanlab_add_runq(module) < 0 ||
+        chanlab_add_tracing(module) < 0 || chanlab_add_stack(module) < 0) {
         if (!PyErr_Occurred()) /* CPython forgets to say so when a type's name finds no memory */
             PyErr_NoMemory();
         return -1;
@@ -44,6 +45,9 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     ModuleState *state = PyModule_GetState(module);
     Py_VISIT(state->link_type);
+    Py_VISIT(state->call_type);
+    Py_VISIT(state->set_function[0]);
+    Py_VISIT(state->set_function[1]);
     return 0;
 }
 
@@ -51,6 +55,9 @@ static int module_clear(PyObject *module)
 {
     ModuleState *state = PyModule_GetState(module);
     Py_CLEAR(state->link_type);
+    Py_CLEAR(state->call_type);
+    Py_CLEAR(state->set_function[0]);
+    Py_CLEAR(state->set_function[1]);
     return 0;
 }
 

@@ -5,3 +5,6 @@ CONFIGURATIONS = ["none", "waitq", "runq", "all"]
 
 #: Run under plain python3 as well, where the C twins come from the importable module instead of the host's own.
 PLAIN = ["none", "all"]
+
+#: Under plain python3 from a copy of the package without the C module: what somebody has who only copies the Python files.
+PURE = "none"

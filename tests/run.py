@@ -15,10 +15,12 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
-from configurations import CONFIGURATIONS, PLAIN
+from configurations import CONFIGURATIONS, PLAIN, PURE
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PYLIB = ROOT / "pylib"
 HOST = pathlib.Path(os.environ.get("CHANLAB_BIN", ROOT / "build" / "release" / "chanlab"))
 
 
@@ -28,10 +30,14 @@ def main() -> int:
         "--native", action="append", metavar="LIST", help="only the behaviour tests, in this configuration"
     )
     parser.add_argument("--plain", action="store_true", help="with --native: under plain python3 instead of the host")
+    parser.add_argument("--pure", action="store_true", help="only the behaviour tests, python3 without the C module")
     options, words = parser.parse_known_args()
-    if not HOST.exists() and not options.plain:
+    if not HOST.exists() and not options.plain and not options.pure:
         parser.error(f"there is no host at {HOST}: build it with './bootstrap build', or name it in CHANLAB_BIN")
-    results = [outcome(*run, words) for run in plan(options)]
+    with tempfile.TemporaryDirectory() as without_c:
+        for name in ("stackless.py", "select_proto.py", "chanlab"):
+            os.symlink(PYLIB / name, pathlib.Path(without_c, name))
+        results = [outcome(*run, words) for run in plan(options, without_c)]
     print(
         "\n".join(
             [
@@ -52,28 +58,34 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def plan(options: argparse.Namespace) -> list[tuple[str, list[str], str | None, list[str]]]:
-    """What to run: (title, interpreter, hooks or None, directories)."""
+def plan(options: argparse.Namespace, without_c: str) -> list[tuple[str, list[str], str, str | None, list[str]]]:
+    """What to run: (title, interpreter, the package's directory, hooks or None, directories of tests)."""
     host, plain = [str(HOST)], [sys.executable]
     behaviour = ["tests/behaviour"]
+    pure = [("behaviour, python3 without the C module", plain, without_c, PURE, behaviour)]
+    if options.pure:
+        return pure
     if options.native:
         where, title = (plain, "python3") if options.plain else (host, "chanlab")
-        return [(f"behaviour, {title} --native={hooks}", where, hooks, behaviour) for hooks in options.native]
+        return [
+            (f"behaviour, {title} --native={hooks}", where, str(PYLIB), hooks, behaviour) for hooks in options.native
+        ]
     once = [f"tests/{name}" for name in ("host", "ab", "examples", "docs") if (ROOT / "tests" / name).is_dir()]
     return [
-        ("command line, comparison, examples", plain, None, once),
-        *((f"behaviour, chanlab --native={hooks}", host, hooks, behaviour) for hooks in CONFIGURATIONS),
-        *((f"behaviour, python3 --native={hooks}", plain, hooks, behaviour) for hooks in PLAIN),
+        ("command line, comparison, examples", plain, str(PYLIB), None, once),
+        *((f"behaviour, chanlab --native={hooks}", host, str(PYLIB), hooks, behaviour) for hooks in CONFIGURATIONS),
+        *((f"behaviour, python3 --native={hooks}", plain, str(PYLIB), hooks, behaviour) for hooks in PLAIN),
+        *pure,
     ]
 
 
 def outcome(
-    title: str, interpreter: list[str], hooks: str | None, where: list[str], words: list[str]
+    title: str, interpreter: list[str], pylib: str, hooks: str | None, where: list[str], words: list[str]
 ) -> tuple[str, bool | None]:
     """Run one pytest and say whether it passed; None when the words selected no test of it."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("CHANLAB_")}
     env["CHANLAB_BIN"] = str(HOST)
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "pylib"), env.get("PYTHONPATH")]))
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [pylib, env.get("PYTHONPATH")]))
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     if hooks is not None:
         env["CHANLAB_NATIVE"] = hooks

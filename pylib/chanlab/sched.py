@@ -27,7 +27,7 @@ RecursionError tore apart:
         raise
 
 While a tasklet is parked no frame of ours may refer to it, so that a tasklet that everybody has forgotten is
-collected (and killed, see collect()); hence the `del`s.
+collected (and killed, see forgotten.py); hence the `del`s.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from . import report, rng, switch, threads
+from . import forgotten, report, rng, switch, threads
 from .bomb import bomb, of_error
 from .runq import RunQueue
 from .watch import watch
@@ -56,9 +56,6 @@ class TaskletExit(SystemExit):
 TaskletExit.__module__ = "builtins"
 TaskletExit = builtins.__dict__.setdefault("TaskletExit", TaskletExit)
 
-#: How often a forgotten tasklet is killed before it is given up (Stackless's number).
-STUBBORN = 10
-
 
 class Scheduler:
     """The tasklets of one OS thread.
@@ -73,13 +70,14 @@ class Scheduler:
     started         greenlet -> weak reference to its tasklet, for all that have started and not ended
     moving          a tasklet on its way from a channel's queue to the ring
     failed          the error that the running tasklet is just ending with, or None
-    busy, locked    see enter();      idle, alarm   see threads.wait();      doomed   see collect()
+    busy, locked    see enter();      idle, alarm   see threads.wait();      doomed, collecting   see forgotten.py
     """
 
     __slots__ = (
         "__weakref__",
         "alarm",
         "busy",
+        "collecting",
         "current",
         "doomed",
         "failed",
@@ -108,7 +106,7 @@ class Scheduler:
         self.thread_id = threading.get_ident()
         self.started: dict[Any, weakref.ref] = {}
         self.doomed: list[tasklet] = []
-        self.busy = self.idle = self.in_callback = False
+        self.busy = self.idle = self.in_callback = self.collecting = False
         self.locked = 0
         self.alarm = threading.Lock()
         self.alarm.acquire()
@@ -188,7 +186,7 @@ class Scheduler:
         me.tempval = None
         del me
         if self.doomed:
-            self.reap()
+            forgotten.reap(self)
         if type(value) is bomb:
             try:
                 value.explode()
@@ -200,6 +198,8 @@ class Scheduler:
         """RuntimeError when the running tasklet must not switch now.  Called before anything is changed."""
         if self.switch_trap:
             raise RuntimeError("switch_trap")
+        if self.collecting:
+            forgotten.refuse(self)
         if switch.getcurrent() is not self.current._greenlet:
             switch.refuse(self)
 
@@ -213,7 +213,7 @@ class Scheduler:
             try:
                 watch.schedule_callback(prev, next_)
             except BaseException as error:  # like Stackless: reported, and the switch goes on
-                _unraisable(error, watch.schedule_callback)
+                unraisable(error, watch.schedule_callback)
             finally:
                 self.switch_trap -= 1
 
@@ -300,13 +300,13 @@ class Scheduler:
             if watch.trace is not None:
                 watch.trace("start", me)
             value, me.tempval = me.tempval, None
-            func, args, kwargs = me._call
+            call = me._stack.start(me._greenlet, *me._call)
             me._call = None
-            del me
             if type(value) is bomb:  # thrown at before it began: the function never runs
                 value.explode()
-            del value
-            func(*args, **kwargs)
+            me._stack.resume()
+            del me, value
+            call()
         except TaskletExit:
             pass
         except BaseException as error:
@@ -334,6 +334,9 @@ class Scheduler:
         self.enter()
         me, failed = self.current, self.failed
         self.failed = None
+        if me._stack is not None:
+            me._stack.park()
+            me._stack = None
         if watch.trace is not None:
             if failed is None:
                 watch.trace("end", me)
@@ -384,62 +387,6 @@ class Scheduler:
             text = "the main tasklet is receiving without a sender available."
         return of_error(report.deadlock(self, text))
 
-    # -- forgotten tasklets ----------------------------------------------------------------------------------------------
-
-    def collect(self, task: tasklet) -> None:
-        """A started tasklet of this thread that nobody refers to any more: kill it, so that its finally blocks run.
-
-        Python may find out at any moment, even in the middle of one of our operations or in another thread.  Such a
-        tasklet is doomed: killed as soon as the next switch of its own thread is complete.
-        """
-        if self.thread_id == -1:
-            return
-        self.started[task._greenlet] = weakref.ref(task)
-        if self.busy or here.sched is not self or switch.getcurrent() is not self.current._greenlet:
-            self.doomed.append(task)
-        else:
-            self.put_down(task)
-
-    def reap(self) -> None:
-        """Kill the doomed."""
-        while self.doomed:
-            self.put_down(self.doomed.pop())
-
-    def put_down(self, task: tasklet) -> None:
-        """Kill a tasklet until it is dead; one that survives even that goes to gc.garbage."""
-        for _ in range(STUBBORN):
-            if not task.alive:
-                return
-            task.kill()
-        if task.alive:
-            gc.garbage.append(task)
-
-    def kill_all(self) -> None:
-        """The thread or the process ends: kill every tasklet that has started, so that its finally blocks run."""
-        self.switch_trap = 0
-        if self.current is not self.main:
-            return
-        for node in list(self.runq):
-            if node is not self.main:
-                self.runq.remove(node)
-        for _ in range(STUBBORN):
-            live = [task for ref in list(self.started.values()) if (task := ref()) is not None]
-            if not live:
-                return
-            for task in live:
-                if task.alive and task is not self.current:
-                    try:
-                        task.kill()
-                    except BaseException as error:
-                        _unraisable(error, task)
-        self.enter()
-        for task in live:  # they do not want to die: keep them as they are, but let nobody meet them
-            gc.garbage.append(task)
-            unblock(task)
-            if task._queue is not None:
-                task._queue.remove(task)
-        self.exit()
-
 
 def unblock(task: tasklet) -> None:
     """Withdraw a blocked tasklet from every queue that it waits in.  Nothing happens when it is not blocked."""
@@ -467,7 +414,7 @@ def _handled(error: BaseException) -> bomb | None:
     return None
 
 
-def _unraisable(error: BaseException, where: object) -> None:
+def unraisable(error: BaseException, where: object) -> None:
     """Report an error that nobody can be given, the way CPython does."""
     sys.unraisablehook(_hook_args_type()((type(error), error, error.__traceback__, None, where)))
 
@@ -500,11 +447,13 @@ class _Here(threading.local):
 
 
 here = _Here()
+gc.callbacks.append(forgotten.around_collection)
 
 
 def at_exit() -> None:
     """Before the interpreter is taken down: kill the main thread's live tasklets, complete the trace."""
     with contextlib.suppress(BaseException):
-        here.sched.kill_all()
+        forgotten.kill_all(here.sched)
+        gc.callbacks.remove(forgotten.around_collection)
     if watch.trace is not None:
         watch.trace.flush()

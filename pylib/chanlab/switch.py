@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import greenlet as _greenlet
 
+from .stack import Stack, for_start
+
 getcurrent = _greenlet.getcurrent
 _new = _greenlet.greenlet
 
@@ -25,8 +27,11 @@ def prepare(sched) -> None:
     while main.parent is not None:
         main = main.parent
     sched.main._greenlet = main
+    sched.main._stack = Stack()
     sched.hub = _new(_hub, main)
+    sched.main._stack.park()
     sched.hub.switch(sched, caller)
+    sched.main._stack.resume()
 
 
 def finish(sched) -> None:
@@ -55,26 +60,29 @@ def switch_to_head(sched) -> None:
     meanwhile, or nobody could forget it.
     """
     mine = sched.current._greenlet
-    target = sched.runq.head
-    to = target._greenlet
-    if not to:  # not started yet
-        _prepare_start(sched, target)
-        to = sched.hub
-    sched.exit()
-    # No call from here to the switch: CPython handles signals at calls, and an interrupt must not come between.
-    sched.current = target
-    del target
+    sched.current._stack.park()
     try:
+        target = sched.runq.head
+        to = target._greenlet
+        if not to:  # not started yet
+            _prepare_start(sched, target)
+            to = sched.hub
+        sched.exit()
+        # No call from here to the switch: CPython handles signals at calls, and an interrupt must not come between.
+        sched.current = target
+        del target
         to.switch()
         while sched.current._greenlet is not mine:
             # Not a switch of ours: a greenlet of the user's was made on this stack and has ended on another tasklet's.
             sched.current._greenlet.throw(
                 RuntimeError("a greenlet has ended that another tasklet had made: it would go on with that tasklet")
             )
+        sched.current._stack.resume()
     except _greenlet.GreenletExit:
         raise
     except BaseException:
         _come_back(sched)
+        sched.current._stack.resume()
         raise
 
 
@@ -104,6 +112,8 @@ def finish_into_current(sched) -> None:
 
 
 def _prepare_start(sched, target) -> None:
+    if target._stack is None:
+        target._stack = for_start()
     if target._greenlet is None:
         target._greenlet = _new(sched.life, sched.hub)
     sched.next_greenlet = target._greenlet

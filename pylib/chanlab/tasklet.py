@@ -15,11 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import report, threads
+from . import forgotten, report, threads
 from .bomb import bomb, of_throw
 from .labels import label_property
 from .links import Link
 from .sched import TaskletExit, here, unblock
+from .stack import Stack
 
 if TYPE_CHECKING:
     from .channel import channel
@@ -56,6 +57,7 @@ class tasklet(Link):
         "_number",
         "_offers",
         "_sched",
+        "_stack",
         "tempval",
     )
 
@@ -63,7 +65,8 @@ class tasklet(Link):
         self = Link.__new__(cls)
         self._alive = False
         self._sched: Scheduler = here.sched
-        self._greenlet = None  # its stack, from its first run on
+        self._greenlet = None  # its C stack, from its first run on
+        self._stack = None  # and what goes with it; maybe before
         self._call: tuple | None = None  # (func, args, kwargs) until its first run
         self._channel: channel | None = None  # the channel of the plain send or receive that it is blocked in,
         self._direction = 0  # and which of them: 1 send, -1 receive
@@ -92,7 +95,7 @@ class tasklet(Link):
 
     def __del__(self) -> None:
         if self._alive and self._greenlet is not None and self is not self._sched.main and not sys.is_finalizing():
-            self._sched.collect(self)
+            forgotten.collect(self._sched, self)
 
     def __reduce__(self) -> Any:
         if self._greenlet is not None and self._alive:
@@ -377,6 +380,48 @@ class tasklet(Link):
         return old
 
     @property
+    def trace_function(self) -> Callable | None:
+        """What sys.settrace() sets in this tasklet; for one that has not begun, what it will begin with.
+
+        RuntimeError for a dead tasklet, and for the one that runs in another thread.
+        """
+        return self._tracing("trace")
+
+    @trace_function.setter
+    def trace_function(self, function: Callable | None) -> None:
+        self._set_tracing("trace", function)
+
+    @property
+    def profile_function(self) -> Callable | None:
+        """What sys.setprofile() sets in this tasklet; see trace_function."""
+        return self._tracing("profile")
+
+    @profile_function.setter
+    def profile_function(self, function: Callable | None) -> None:
+        self._set_tracing("profile", function)
+
+    def _tracing(self, kind: str) -> Callable | None:
+        self._check_tracing()
+        if self.is_current:
+            return getattr(sys, f"get{kind}")()
+        return None if self._stack is None else getattr(self._stack, kind)
+
+    def _set_tracing(self, kind: str, function: Callable | None) -> None:
+        self._check_tracing()
+        if self.is_current:
+            getattr(sys, f"set{kind}")(function)
+            return
+        if self._stack is None:
+            self._stack = Stack()
+        setattr(self._stack, kind, function)
+
+    def _check_tracing(self) -> None:
+        if not self.alive:
+            raise RuntimeError("tasklet is not alive")
+        if self.is_current and self._sched is not here.sched:
+            raise RuntimeError("the tasklet runs in another thread: only code of its own can see or set its tracing")
+
+    @property
     def frame(self) -> FrameType | None:
         """The innermost Python frame of a tasklet that has begun and not ended, without the scheduler's own; else None."""
         if not self._alive or self._greenlet is None:
@@ -409,7 +454,7 @@ def main_tasklet(sched: Scheduler) -> tasklet:
     """The tasklet that stands for the thread of `sched`: alive, and running already."""
     self = Link.__new__(tasklet)
     self._sched = sched
-    self._greenlet = self._call = self._channel = self._offers = self.tempval = None
+    self._greenlet = self._stack = self._call = self._channel = self._offers = self.tempval = None
     self._alive = True
     self._direction = self._number = 0
     self._block_trap = self._atomic = self._ignore_nesting = False

@@ -16,7 +16,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from . import switch
+from . import forgotten, switch
 
 if TYPE_CHECKING:
     from .sched import Scheduler
@@ -128,7 +128,7 @@ class End:
         if sched.thread_id != threading.get_ident() or sys.is_finalizing():
             return
         self._here.sched = sched  # the local storage is going, but the dying tasklets' code still looks there
-        sched.kill_all()
+        forgotten.kill_all(sched)
         switch.finish(sched)
         del self._here.sched
         with LOCK:

@@ -141,7 +141,7 @@ def test_all_but_one():
     assert hooks.parse("waitq,all") == everything
 
 
-@pytest.mark.parametrize("wish", ["wait", "WAITQ", "waitq;runq", "waitq runq", "--runq", "+runq", "all,nonsense", "-"])
+@pytest.mark.parametrize("wish", ["wait", "WAITQ", "waitq;runq", "waitq runq", "--runq", "+runq", "none,nonsense", "-"])
 def test_unknown(wish):
     with pytest.raises(hooks.HookError) as caught:
         hooks.parse(wish)

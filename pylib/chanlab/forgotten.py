@@ -1,0 +1,103 @@
+"""Tasklets that nobody refers to any more, and those that are left at the end: they are killed.
+
+Rule: Stackless (taskletobject.c): a forgotten tasklet is killed, so that its finally blocks run; after STUBBORN attempts
+it goes to gc.garbage.  Here that holds for every tasklet, as the collector can look into parked stacks (stack.py).
+
+Python may find out about a forgotten tasklet at any moment: in the middle of one of our operations, in another thread,
+or in the middle of its collector's work.  Then the tasklet is doomed, and killed when that is over.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import sched as core  # its names are looked up when they are needed: it imports this module
+from . import switch
+
+if TYPE_CHECKING:
+    from .sched import Scheduler
+    from .tasklet import tasklet
+
+#: How often a tasklet is killed before it is given up (Stackless's number).
+STUBBORN = 10
+
+
+def collect(sched: Scheduler, task: tasklet) -> None:
+    """A started tasklet of this scheduler is being deallocated: kill it now, or doom it."""
+    if sched.thread_id == -1:
+        return
+    sched.started[task._greenlet] = weakref.ref(task)
+    if core.here.sched is not sched or not may_kill(sched):
+        sched.doomed.append(task)
+    else:
+        put_down(task)
+
+
+def may_kill(sched: Scheduler) -> bool:
+    """Whether the running tasklet could switch to another one just now."""
+    return not (sched.busy or sched.collecting) and switch.getcurrent() is sched.current._greenlet
+
+
+def reap(sched: Scheduler) -> None:
+    """Kill the doomed."""
+    while sched.doomed and may_kill(sched):
+        put_down(sched.doomed.pop())
+
+
+def put_down(task: tasklet) -> None:
+    """Kill a tasklet until it is dead; one that survives even that goes to gc.garbage."""
+    for _ in range(STUBBORN):
+        if not task.alive:
+            return
+        task.kill()
+    if task.alive:
+        gc.garbage.append(task)
+
+
+def kill_all(sched: Scheduler) -> None:
+    """The thread or the process ends: kill every tasklet that has started, so that its finally blocks run."""
+    sched.switch_trap = 0
+    if sched.current is not sched.main:
+        return
+    for node in list(sched.runq):
+        if node is not sched.main:
+            sched.runq.remove(node)
+    for _ in range(STUBBORN):
+        live = [task for ref in list(sched.started.values()) if (task := ref()) is not None]
+        if not live:
+            return
+        for task in live:
+            if task.alive and task is not sched.current:
+                try:
+                    task.kill()
+                except BaseException as error:
+                    core.unraisable(error, task)
+    sched.enter()
+    for task in live:  # they do not want to die: keep them as they are, but let nobody meet them
+        gc.garbage.append(task)
+        core.unblock(task)
+        if task._queue is not None:
+            task._queue.remove(task)
+    sched.exit()
+
+
+def refuse(sched: Scheduler) -> NoReturn:
+    """RuntimeError: a finalizer called by the collector wants to switch.
+
+    The collector keeps its lists on the C stack, and greenlet would put another one in its place meanwhile.
+    """
+    raise RuntimeError(
+        f"{sched.current.label} cannot switch to another tasklet while the garbage collector runs: "
+        "let the finalizer (__del__, weakref callback) start a tasklet instead, which will do it later"
+    )
+
+
+def around_collection(phase: str, _info: Any) -> None:
+    """The collector begins or ends its work in this thread (see gc.callbacks)."""
+    sched = core.here.__dict__.get("sched")
+    if sched is not None:
+        sched.collecting = phase == "start"
+        if sched.doomed and not sched.collecting:
+            reap(sched)
