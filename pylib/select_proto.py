@@ -15,7 +15,6 @@ The order of the random draws is laid down in chanlab/rng.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from chanlab import channel as core
@@ -26,6 +25,8 @@ from chanlab.sched import Scheduler, here
 from chanlab.watch import watch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from chanlab.channel import channel
     from chanlab.tasklet import tasklet
 
@@ -186,7 +187,7 @@ def _choose(sched: Scheduler, cases: list[case]) -> case | None:
 
 def _adopted(cases: Iterable[case]) -> list[case]:
     """The cases as a list of the select's own, each checked and with its index."""
-    if isinstance(cases, (case, core.channel)) or not isinstance(cases, Iterable):
+    if isinstance(cases, core.channel) or not hasattr(cases, "__iter__"):
         raise TypeError(f"{_who()} needs a list of cases, not {cases!r}")
     adopted = list(cases)
     for index, c in enumerate(adopted):

@@ -151,15 +151,24 @@ def getthreads() -> list[int]:
     return [main_id, *(ident for ident in sys._current_frames() if ident != main_id)]
 
 
-def get_thread_info(thread_id: int = -1) -> tuple[tasklet | None, tasklet | None, int]:
-    """(main, current, runcount) of a thread, by default of this one.  RuntimeError when there is no such thread."""
+def get_thread_info(thread_id: int = -1, flags: int = 0) -> tuple:
+    """(main, current, runcount) of a thread, by default of this one.  RuntimeError when there is no such thread.
+
+    Flags, undocumented in Stackless: 1 << 30 appends two serial numbers of C stacks, which do not exist here and are
+    0; 1 << 31 appends the list of the tasklets that are inside run(), innermost last.
+    """
     if thread_id == -1:
         found = here.sched
     elif thread_id in sys._current_frames():
         found = threads.schedulers.get(thread_id)
     else:
         raise RuntimeError("Thread id not found")
-    return (None, None, 0) if found is None else (found.main, found.current, len(found.runq))
+    info = (None, None, 0) if found is None else (found.main, found.current, len(found.runq))
+    if flags & 1 << 30:
+        info += (0, 0)
+    if flags & 1 << 31:
+        info += ([] if found is None else list(found.runs),)
+    return info
 
 
 def getuncollectables() -> list[tasklet]:

@@ -142,8 +142,10 @@ class Scheduler:
     def _unlock(self) -> None:
         while self.locked:
             self.locked -= 1
-            with contextlib.suppress(RuntimeError):  # an interrupt came between enter()'s two steps
+            try:  # noqa: SIM105  contextlib's own frames would be seen by a trace function
                 threads.LOCK.release()
+            except RuntimeError:  # an interrupt came between enter()'s two steps
+                pass
 
     def recover(self) -> None:
         """An operation raises.  Mostly it has changed nothing, or is over; but an interrupt may strike in its middle.

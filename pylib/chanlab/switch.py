@@ -115,7 +115,9 @@ def _prepare_start(sched, target) -> None:
     if target._stack is None:
         target._stack = for_start()
     if target._greenlet is None:
-        target._greenlet = _new(sched.life, sched.hub)
+        stack = _new(sched.life, sched.hub)
+        stack.gr_context = target._context
+        target._greenlet = stack
     sched.next_greenlet = target._greenlet
 
 

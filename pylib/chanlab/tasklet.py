@@ -12,10 +12,11 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import forgotten, report, threads
+from . import contexts, forgotten, report, threads
 from .bomb import bomb, of_throw
 from .labels import label_property
 from .links import Link
@@ -50,6 +51,7 @@ class tasklet(Link):
         "_block_trap",
         "_call",
         "_channel",
+        "_context",
         "_direction",
         "_greenlet",
         "_ignore_nesting",
@@ -66,6 +68,7 @@ class tasklet(Link):
         self._alive = False
         self._sched: Scheduler = here.sched
         self._greenlet = None  # its C stack, from its first run on
+        self._context = None  # the contextvars.Context that it runs in, from its first binding on
         self._stack = None  # and what goes with it; maybe before
         self._call: tuple | None = None  # (func, args, kwargs) until its first run
         self._channel: channel | None = None  # the channel of the plain send or receive that it is blocked in,
@@ -106,6 +109,7 @@ class tasklet(Link):
         """Become a tasklet that has not begun, as __reduce__() saved it; in no queue."""
         self._call, self.tempval, self._block_trap, self._atomic, self._ignore_nesting = state
         self._alive = self._call is not None
+        self._context = contexts.current()
 
     # -- binding -------------------------------------------------------------------------------------------------------
 
@@ -132,6 +136,8 @@ class tasklet(Link):
             if func is None:
                 raise TypeError("tasklet function must be a callable")
         self._greenlet = None
+        if func is not None and self._context is None:
+            self._context = contexts.current()
         if args is None and kwargs is None:
             self._call, self._alive, self.tempval = None, False, func
         else:
@@ -400,6 +406,24 @@ class tasklet(Link):
     def profile_function(self, function: Callable | None) -> None:
         self._set_tracing("profile", function)
 
+    @property
+    def context_id(self) -> int:
+        """The id() of the contextvars.Context that it runs in: that of its binder, unless set_context() changed it."""
+        return id(contexts.of(self))
+
+    def set_context(self, context: Context) -> tasklet:
+        """Let it run in this contextvars.Context from now on.  Returns the tasklet.
+
+        TypeError for anything else; RuntimeError while it is inside Context.run(), and for one that is current or
+        scheduled in another thread.  (Stackless 3.7.6)
+        """
+        contexts.give(self, context)
+        return self
+
+    def context_run(self, func: Callable, /, *args: object, **kwargs: object) -> Any:
+        """Call func(*args, **kwargs) at once, in the Context of this tasklet.  Returns its result.  (Stackless 3.7.6)"""
+        return contexts.run_in(contexts.of(self), func, args, kwargs)
+
     def _tracing(self, kind: str) -> Callable | None:
         self._check_tracing()
         if self.is_current:
@@ -454,7 +478,7 @@ def main_tasklet(sched: Scheduler) -> tasklet:
     """The tasklet that stands for the thread of `sched`: alive, and running already."""
     self = Link.__new__(tasklet)
     self._sched = sched
-    self._greenlet = self._stack = self._call = self._channel = self._offers = self.tempval = None
+    self._greenlet = self._context = self._stack = self._call = self._channel = self._offers = self.tempval = None
     self._alive = True
     self._direction = self._number = 0
     self._block_trap = self._atomic = self._ignore_nesting = False

@@ -136,24 +136,6 @@ def test_finalizer_that_switches():
     assert log == ["f", "after"]
 
 
-def test_context_variables_belong_to_their_tasklet():
-    import contextvars
-
-    var = contextvars.ContextVar("var", default="outer")
-    seen = []
-
-    def f(value):
-        var.set(value)
-        schedule()
-        seen.append(var.get())
-
-    for value in "ab":
-        tasklet(f)(value)
-    run()
-    assert seen == ["a", "b"]
-    assert var.get() == "outer"
-
-
 def test_with_statements_and_exceptions_in_flight():
     log, ch = [], channel()
 
