@@ -257,7 +257,8 @@ def test_waiting_for_a_thread_that_ends_is_a_deadlock(script):
 def test_fork_while_other_threads_are_at_work(script):
     ended = script(
         """
-        import os, stackless, threading
+        import os, stackless, threading, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # CPython 3.12 warns of such forks
         stop = []
         def work():
             ch = stackless.channel()
