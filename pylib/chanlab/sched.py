@@ -127,7 +127,10 @@ class Scheduler:
         )
 
     def enter(self) -> None:
-        """Begin an operation: from here to switch() or exit() nobody else touches tasklets and channels."""
+        """Begin an operation: from here to exit() nobody else touches tasklets and channels.
+
+        A switch is part of it: it ends when the tasklet that goes on has taken its value.
+        """
         if threads.many:
             self.locked += 1
             threads.LOCK.acquire()
@@ -181,12 +184,11 @@ class Scheduler:
             if watch.schedule_callback is not None or watch.trace is not None:
                 self.announce()
             switch.switch_to_head(self)
-        else:
-            self.exit()
         me = self.current
         value = me.tempval
         me.tempval = None
         del me
+        self.exit()  # not before: a finalizer or signal handler that comes between must not use up the value
         if self.doomed:
             forgotten.reap(self)
         if type(value) is bomb:
@@ -302,6 +304,7 @@ class Scheduler:
             if watch.trace is not None:
                 watch.trace("start", me)
             value, me.tempval = me.tempval, None
+            self.exit()  # the operation that switched here is over
             call = me._stack.start(me._greenlet, *me._call)
             me._call = None
             if type(value) is bomb:  # thrown at before it began: the function never runs
@@ -317,8 +320,6 @@ class Scheduler:
 
     def crashed(self, error: BaseException) -> None:
         """An interrupt struck between two steps of ours at the bottom of a stack, where no user code could see it."""
-        while self.locked:
-            self.exit()
         self.failed = of_error(error)
         stack = self.current._greenlet
         if self.current._alive and stack is not None and stack.dead:
@@ -329,7 +330,6 @@ class Scheduler:
             self.failed = None
             self.current = self.runq.head
             switch.finish_into_current(self)
-            self.exit()
 
     def end(self) -> None:
         """The running tasklet is over.  Choose who goes on; the caller must return to the hub at once."""
@@ -357,7 +357,6 @@ class Scheduler:
             self.announce()
         self.current = self.runq.head
         switch.finish_into_current(self)
-        self.exit()
 
     def owner_of(self, stack: Any) -> tasklet:
         """The tasklet that runs on this greenlet."""

@@ -67,7 +67,6 @@ def switch_to_head(sched) -> None:
         if not to:  # not started yet
             _prepare_start(sched, target)
             to = sched.hub
-        sched.exit()
         # No call from here to the switch: CPython handles signals at calls, and an interrupt must not come between.
         sched.current = target
         del target
