@@ -113,12 +113,12 @@ class Offers:
         winner = alike[0] if len(alike) == 1 else alike[sched.rng.below(len(alike))]
         if winner.direction > 0:
             value = winner.value
-            self.tasklet.tempval = winner
+            self.tasklet._tempval = winner
         elif type(value) is bomb:
-            self.tasklet.tempval = value
+            self.tasklet._tempval = value
         else:
             winner.value = value
-            self.tasklet.tempval = winner
+            self.tasklet._tempval = winner
         sched.moving = self.tasklet
         self.withdraw_all(winner)
         return value

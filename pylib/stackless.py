@@ -102,7 +102,7 @@ def schedule(retval: object = _CURRENT) -> Any:
         if len(sched.runq) > 1:
             sched.check_switch()
         me = sched.current
-        me.tempval = me if retval is _CURRENT else retval
+        me._tempval = me if retval is _CURRENT else retval
         sched.runq.rotate(sched.runq.after(me))
         del me, retval
         return sched.switch()
@@ -119,7 +119,7 @@ def schedule_remove(retval: object = _CURRENT) -> Any:
     try:
         sched.enter()
         sched.check_leave()
-        sched.current.tempval = sched.current if retval is _CURRENT else retval
+        sched.current._tempval = sched.current if retval is _CURRENT else retval
         del retval
         sched.runq.remove(sched.current)
         if sched.runq.head is None:

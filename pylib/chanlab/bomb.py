@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 class bomb:
@@ -29,14 +29,20 @@ class bomb:
     traceback = property(lambda self: self._traceback, doc="Where it was raised, or None.")
 
     def explode(self) -> NoReturn:
-        """Raise the exception held, with its own traceback."""
+        """Raise the exception held, with its own traceback and its own context: it did not happen here."""
         error = self._value
         if not isinstance(error, BaseException):
             error = instance(self._type, error)
+        context = error.__context__
         try:
             raise error.with_traceback(self._traceback)
-        finally:  # this frame is in the traceback: a name here would tie the exception into a cycle
-            del self, error
+        finally:
+            error.__context__ = context
+            del self, error, context  # this frame is in the traceback: a name here would tie the exception into a cycle
+
+    def __reduce__(self) -> Any:
+        """Pickled without the traceback."""
+        return bomb, (self._type, self._value)
 
 
 def instance(exc: object, val: object) -> BaseException:

@@ -219,7 +219,7 @@ def act(self: channel, direction: int, value: Any) -> Any:
             if self._closing and not me._block_trap:
                 raise ValueError("Send/receive operation on a closed channel")
             check_wait(sched, self, direction)
-            me.tempval = value
+            me._tempval = value
             me._channel = self
             me._direction = direction
             sched.runq.remove(me)
@@ -273,16 +273,16 @@ def commit(sched: Scheduler, self: channel, direction: int, peer: Any, value: An
     me = sched.current
     if peer is task:
         if direction > 0:
-            task.tempval = value
+            task._tempval = value
         else:
-            value = task.tempval
-            task.tempval = None
+            value = task._tempval
+            task._tempval = None
         task._channel = None
         sched.moving = task
         withdraw(peer)
     else:
         value = peer._offers.complete(sched, peer, value)
-    me.tempval = value if direction < 0 else None
+    me._tempval = value if direction < 0 else None
     if watch.trace is not None:
         watch.trace("commit", me, self, direction, peer=task, value=value.value if type(value) is bomb else value)
     if switches and not self._schedule_all:
@@ -305,13 +305,13 @@ def notify(sched: Scheduler, self: channel, direction: int, value: Any, willbloc
         return
     if sched.in_callback:
         raise RuntimeError("Recursive channel call due to callbacks!")
-    sched.current.tempval = value
+    sched.current._tempval = value
     sched.in_callback = True
     try:
         callback(self, sched.current, int(direction > 0), int(willblock))
     finally:
         sched.in_callback = False
-        sched.current.tempval = None
+        sched.current._tempval = None
 
 
 def trace_post(me: tasklet, self: channel, direction: int, value: Any) -> None:

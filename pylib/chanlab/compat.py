@@ -28,11 +28,12 @@ IMPOSSIBLE = {
 
 
 class _PickleFlags(threading.local):
-    value = 0
+    def __init__(self) -> None:
+        self.value = _default
 
 
-_flags = _PickleFlags()
 _default = 0
+_flags = _PickleFlags()
 
 
 def _checked(flags: int) -> int:

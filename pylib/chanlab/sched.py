@@ -173,7 +173,7 @@ class Scheduler:
                 self.runq.append(me)
             if self.runq.head is not me:
                 self.runq.rotate(me)
-            me.tempval = None  # what it was to resume with is lost with the operation
+            me._tempval = None  # what it was to resume with is lost with the operation
             self.exit()
         finally:
             sys.setrecursionlimit(limit)
@@ -185,8 +185,8 @@ class Scheduler:
                 self.announce()
             switch.switch_to_head(self)
         me = self.current
-        value = me.tempval
-        me.tempval = None
+        value = me._tempval
+        me._tempval = None
         del me
         self.exit()  # not before: a finalizer or signal handler that comes between must not use up the value
         if self.doomed:
@@ -256,8 +256,8 @@ class Scheduler:
                     raise report.deadlock(self, "Deadlock: the last runnable tasklet cannot be blocked.", "waits")
             else:
                 self.runq.append(wake)
-                if wake is not self.current and type(self.current.tempval) is bomb:
-                    wake.tempval = self.current.tempval
+                if wake is not self.current and type(self.current._tempval) is bomb:
+                    wake._tempval = self.current._tempval
 
     def resume(self, task: tasklet) -> None:
         """Make a tasklet of any thread runnable, in the last place of its ring, and wake its thread."""
@@ -303,7 +303,7 @@ class Scheduler:
             self.started[me._greenlet] = weakref.ref(me)
             if watch.trace is not None:
                 watch.trace("start", me)
-            value, me.tempval = me.tempval, None
+            value, me._tempval = me._tempval, None
             self.exit()  # the operation that switched here is over
             call = me._stack.start(me._greenlet, *me._call)
             me._call = None
@@ -315,6 +315,7 @@ class Scheduler:
         except TaskletExit:
             pass
         except BaseException as error:
+            error.__traceback__ = error.__traceback__.tb_next  # it begins in the user's code, not here
             self.failed = _handled(error)
         self.end()
 
@@ -373,7 +374,7 @@ class Scheduler:
         """Give an error to the innermost caller of run(), else to main, and make that one the head of the ring."""
         target = self.whom_to_wake()
         unblock(target)
-        target.tempval = failed
+        target._tempval = failed
         if target._queue is None:
             self.runq.append(target)
         self.runq.rotate(target)

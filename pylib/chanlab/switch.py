@@ -13,6 +13,8 @@ falls back into the hub as well, which goes on with whom the scheduler has chose
 
 from __future__ import annotations
 
+import types
+
 import greenlet as _greenlet
 
 from .stack import Stack, for_start
@@ -28,9 +30,8 @@ def prepare(sched) -> None:
         main = main.parent
     sched.main._greenlet = main
     sched.main._stack = Stack()
-    sched.hub = _new(_hub, main)
     sched.main._stack.park()
-    sched.hub.switch(sched, caller)
+    _start_hub(sched, main, caller)
     sched.main._stack.resume()
 
 
@@ -40,9 +41,18 @@ def finish(sched) -> None:
     sched.hub = None
 
 
-def _hub(sched, caller) -> None:
-    caller.switch()  # parked, ready to start the first tasklet
-    del caller
+def _start_hub(sched, main, caller) -> None:
+    """Make the hub, whose first switch is back to `caller`.
+
+    It gets no arguments: should the thread be a daemon's and be ended by the interpreter's end, greenlet would
+    release them without the interpreter's lock.
+    """
+    sched.next_greenlet = caller
+    sched.hub = _new(types.MethodType(_hub, sched), main)
+    sched.hub.switch()
+
+
+def _hub(sched) -> None:
     while True:
         try:
             while True:
@@ -94,10 +104,9 @@ def _come_back(sched) -> None:
     lost = sched.current
     here = getcurrent()
     if sched.hub.dead:
-        sched.hub = _new(_hub, sched.main._greenlet)
-        sched.hub.switch(sched, here)
+        _start_hub(sched, sched.main._greenlet, here)
     sched.current = sched.owner_of(here)
-    sched.current.tempval = None
+    sched.current._tempval = None
     if lost is not sched.current and lost._greenlet is not None and lost._greenlet.dead:
         sched.forget(lost)
 

@@ -10,6 +10,7 @@ Rules and texts: Stackless (taskletobject.c), unless said otherwise.
 from __future__ import annotations
 
 import itertools
+import operator
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
@@ -60,7 +61,7 @@ class tasklet(Link):
         "_offers",
         "_sched",
         "_stack",
-        "tempval",
+        "_tempval",
     )
 
     def __new__(cls, *_args: object, **_kwargs: object) -> tasklet:
@@ -74,7 +75,7 @@ class tasklet(Link):
         self._channel: channel | None = None  # the channel of the plain send or receive that it is blocked in,
         self._direction = 0  # and which of them: 1 send, -1 receive
         self._offers = None  # the select that it is blocked in
-        self.tempval: Any = None  # the value that passes: what it sends while blocked, what it resumes with
+        self._tempval: Any = None  # the value that passes: what it sends while blocked, what it resumes with
         self._block_trap = self._atomic = self._ignore_nesting = False
         self._number = next(_numbers)
         self._label: str | None = None
@@ -84,7 +85,7 @@ class tasklet(Link):
         self, func: Callable | None = None, args: Sequence | None = None, kwargs: Mapping | None = None
     ) -> None:
         if func is not None or args is not None or kwargs is not None:
-            self.bind(func, args, kwargs)
+            tasklet.bind(self, func, args, kwargs)  # the base's own, as in C: a subclass may have another one
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} {self.label} {self._state()}>"
@@ -103,11 +104,11 @@ class tasklet(Link):
     def __reduce__(self) -> Any:
         if self._greenlet is not None and self._alive:
             raise TypeError(f"cannot pickle {self.label}: it has begun, and CPython cannot save a stack")
-        return type(self), (), (self._call, self.tempval, self._block_trap, self._atomic, self._ignore_nesting)
+        return type(self), (), (self._call, self._tempval, self._block_trap, self._atomic, self._ignore_nesting)
 
     def __setstate__(self, state: tuple) -> None:
         """Become a tasklet that has not begun, as __reduce__() saved it; in no queue."""
-        self._call, self.tempval, self._block_trap, self._atomic, self._ignore_nesting = state
+        self._call, self._tempval, self._block_trap, self._atomic, self._ignore_nesting = state
         self._alive = self._call is not None
         self._context = contexts.current()
 
@@ -123,26 +124,26 @@ class tasklet(Link):
         """
         if func is not None and not callable(func):
             raise TypeError("tasklet function must be a callable")
-        if self is self._sched.main and func is None:
-            raise RuntimeError("can't unbind the main tasklet")
         if self is self._sched.current:
             raise RuntimeError("can't (re)bind the current tasklet")
+        if self is self._sched.main and func is None:
+            raise RuntimeError("can't unbind the main tasklet")
         if self._queue is not None:
             raise RuntimeError("tasklet is scheduled")
         if self._alive and self._greenlet is not None:
             raise RuntimeError("tasklet has C state on its stack")
         if func is None and (args is not None or kwargs is not None):
-            func = self.tempval
+            func = self._tempval
             if func is None:
                 raise TypeError("tasklet function must be a callable")
         self._greenlet = None
         if func is not None and self._context is None:
             self._context = contexts.current()
         if args is None and kwargs is None:
-            self._call, self._alive, self.tempval = None, False, func
+            self._call, self._alive, self._tempval = None, False, func
         else:
             self._call = (func, () if args is None else tuple(args), {} if kwargs is None else dict(kwargs))
-            self._alive, self.tempval = True, None
+            self._alive, self._tempval = True, None
         return self
 
     def setup(self, *args: object, **kwargs: object) -> tasklet:
@@ -153,19 +154,20 @@ class tasklet(Link):
             raise RuntimeError("tasklet is alive")
         if self._sched.thread_id == -1:
             raise RuntimeError("tasklet has no thread")
-        func = self.tempval
+        func = self._tempval
         if func is None:
             raise RuntimeError("the tasklet was not bound to a function")
         self._greenlet = None
         self._call = (func, args, kwargs)
-        self.tempval = None
+        self._tempval = None
         self._alive = True
-        return self.insert()
+        return tasklet.insert(self)
 
     __call__ = setup
 
     def bind_thread(self, thread_id: int = -1) -> None:
         """Move a tasklet that has not begun to another thread, by default to the caller's."""
+        thread_id = operator.index(thread_id)
         if thread_id < -1:
             raise OverflowError("a thread id is not negative")
         if self._alive and self._greenlet is not None:
@@ -310,7 +312,7 @@ class tasklet(Link):
             if not pending and not foreign:
                 sched.check_switch()
             unblock(self)
-            self.tempval = failed
+            self._tempval = failed
             if foreign and not pending:
                 self._put_next()
             elif self._queue is None:
@@ -324,6 +326,19 @@ class tasklet(Link):
         except BaseException:
             sched.recover()
             raise
+
+    @property
+    def tempval(self) -> Any:
+        """The value that passes: what it sends while it is blocked, what it resumes with otherwise."""
+        return self._tempval
+
+    @tempval.setter
+    def tempval(self, value: object) -> None:
+        self._tempval = value
+
+    @tempval.deleter
+    def tempval(self) -> None:
+        self._tempval = None
 
     # -- states --------------------------------------------------------------------------------------------------------
 
@@ -478,7 +493,7 @@ def main_tasklet(sched: Scheduler) -> tasklet:
     """The tasklet that stands for the thread of `sched`: alive, and running already."""
     self = Link.__new__(tasklet)
     self._sched = sched
-    self._greenlet = self._context = self._stack = self._call = self._channel = self._offers = self.tempval = None
+    self._greenlet = self._context = self._stack = self._call = self._channel = self._offers = self._tempval = None
     self._alive = True
     self._direction = self._number = 0
     self._block_trap = self._atomic = self._ignore_nesting = False

@@ -109,7 +109,7 @@ def test_bind_wants_arguments_of_the_right_types():
 def test_bind_errors():
     with pytest.raises(RuntimeError, match="current tasklet|can't unbind"):
         getmain().bind(nothing)
-    with pytest.raises(RuntimeError, match="can't unbind the main tasklet"):
+    with pytest.raises(RuntimeError, match="current tasklet"):
         getmain().bind(None)
     t = tasklet(nothing)()
     with pytest.raises(RuntimeError, match="tasklet is scheduled"):
