@@ -21,6 +21,8 @@ typedef struct ModuleState {
     PyTypeObject *link_type;
     PyTypeObject *call_type;
     PyObject *set_function[2]; /* CPython's own sys.settrace and sys.setprofile, see tracing.c; owned */
+    PyObject *loop_depths;     /* see depths.c; owned, or NULL */
+    Py_ssize_t extra_index;    /* where code objects keep what it found; negative: nowhere */
 } ModuleState;
 
 /* Each adds its types to the module.  0, or -1 with an exception set. */
@@ -28,6 +30,7 @@ int chanlab_add_links(PyObject *module);
 int chanlab_add_waitq(PyObject *module);
 int chanlab_add_runq(PyObject *module);
 int chanlab_add_tracing(PyObject *module);
+int chanlab_add_depths(PyObject *module);
 int chanlab_add_stack(PyObject *module);
 
 /* The state of the module that the final heap type of `self` belongs to; NULL with TypeError when the module is gone.

@@ -6,16 +6,16 @@
  *     tasklet --> stack --(frames)--> channel --> queue of waiters --> tasklet
  *
  * The frames themselves are in memory of CPython's (the chunks of its data stack), and stay there unchanged while the
- * tasklet is parked; so we can walk them.  No public header describes a frame: this is the one file that includes an
- * internal one, for the versions whose frames it knows.  Elsewhere it sees no frames, and such tasklets live on until
- * the program ends.
+ * tasklet is parked; so we note where they are when it is parked.  No public header describes a frame: this is the one
+ * file that includes an internal one, for the versions whose frames it knows.  Elsewhere it sees no frames, and such
+ * tasklets live on until the program ends.
  *
  * To leave a reference out is safe: the collector takes what it points to for referred to from outside.  To visit one
  * that is not there, or is visited by somebody else, would free what is in use.  Hence:
- *   - only frames inside the data stack are looked at (on 3.12 and 3.13 others may lie on the C stack, where greenlet
- *     has put something else meanwhile; a generator's frame is visited by the generator);
- *   - the operands of a frame only when it says how many there are, which is while a call that needs no C stack runs.
- */
+ *   - only frames inside the data stack are noted (on 3.12 and 3.13 others lie on the C stack, where greenlet puts
+ *     something else meanwhile; a generator's frame is visited by the generator);
+ *   - the operands of a frame count only when it says how many there are, which is while a Python function that it has
+ *     called without help from C runs; or when it stands in a `for` loop over a channel, see operands_in_loop(). */
 #if defined(__clang__) || defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunused-parameter" /* CPython's inline functions */
 #endif
@@ -26,9 +26,17 @@
 #define Py_BUILD_CORE 1
 #include <internal/pycore_frame.h>
 #undef Py_BUILD_CORE
+#include <opcode.h>
+
+#include "depths.h"
 #endif
 
 #ifdef FRAMES_KNOWN
+
+struct Known {
+    _PyInterpreterFrame *frame;
+    int references; /* how many of its locals and operands are owned by it now */
+};
 
 /* Before 3.11.2 a frame that is being torn down could still be walked (CPython's issue 99729). */
 #define OLDEST 0x030B02F0
@@ -44,22 +52,9 @@ int frames_known(void) { return Py_Version >= OLDEST && (Py_Version >> 16) == (P
 
 void frames_begin(Frames *frames)
 {
-    *frames = (Frames){0};
+    frames_end(frames);
     if (frames_known())
         frames->root = root_of(PyThreadState_Get()->datastack_chunk);
-}
-
-void frames_park(Frames *frames)
-{
-    PyThreadState *ts = PyThreadState_Get();
-    if (!frames->root || root_of(ts->datastack_chunk) != frames->root)
-        return;
-    frames->chunk = ts->datastack_chunk;
-#if PY_VERSION_HEX >= 0x030D0000
-    frames->top = ts->current_frame;
-#else
-    frames->top = ts->cframe->current_frame;
-#endif
 }
 
 /* Whether some thread is just running this stack: then what was noted when it was last parked is out of date. */
@@ -89,10 +84,75 @@ static PyCodeObject *code_of(_PyInterpreterFrame *frame)
 #endif
 }
 
-static int visit_frame(_PyInterpreterFrame *frame, visitproc visit, void *arg)
+/* How many operands a frame holds that stands in a `for` loop whose next round `inner` is to deliver, a channel's
+ * __next__(); 0 when that is not so.  The channel itself must be the last of them. */
+static int operands_in_loop(_PyInterpreterFrame *frame, _PyInterpreterFrame *inner, ModuleState *state)
 {
     PyCodeObject *code = code_of(frame);
-    int count = frame->stacktop < 0 ? code->co_nlocalsplus : frame->stacktop;
+#if PY_VERSION_HEX >= 0x030D0000
+    _Py_CODEUNIT *at = frame->instr_ptr;
+#else
+    _Py_CODEUNIT *at = frame->prev_instr;
+#endif
+    if (!inner || code_of(inner)->co_argcount < 1 || _Py_OPCODE(*at) != FOR_ITER)
+        return 0;
+    int depth = depth_at(state, code, (int)(at - _PyCode_CODE(code)));
+    PyObject **operands = frame->localsplus + code->co_nlocalsplus;
+    return depth > 0 && depth <= code->co_stacksize && operands[depth - 1] == inner->localsplus[0] ? depth : 0;
+}
+
+/* 0 when there is no room. */
+static int note(Frames *frames, _PyInterpreterFrame *frame, int references)
+{
+    if (frames->count == frames->room) {
+        int room = frames->room ? 2 * frames->room : 8;
+        struct Known *known = PyMem_Realloc(frames->known, room * sizeof(struct Known));
+        if (!known)
+            return 0;
+        frames->known = known;
+        frames->room = room;
+    }
+    frames->known[frames->count++] = (struct Known){frame, references};
+    return 1;
+}
+
+/* So many at most: who parks deep down in a recursion shall not have to pay for all of it. */
+enum { MOST_FRAMES = 100 };
+
+void frames_park(Frames *frames, ModuleState *state)
+{
+    PyThreadState *ts = PyThreadState_Get();
+    frames->count = 0;
+    if (!frames->root || root_of(ts->datastack_chunk) != frames->root)
+        return;
+#if PY_VERSION_HEX >= 0x030D0000
+    _PyInterpreterFrame *frame = ts->current_frame;
+#else
+    _PyInterpreterFrame *frame = ts->cframe->current_frame;
+#endif
+    for (_PyInterpreterFrame *inner = NULL; frame && frames->count < MOST_FRAMES; frame = frame->previous) {
+        if (!in_data_stack(frame, ts->datastack_chunk))
+            continue;
+        if (frame->owner != FRAME_OWNED_BY_THREAD)
+            break;
+        int references = frame->stacktop;
+        if (references < 0)
+            references = code_of(frame)->co_nlocalsplus + operands_in_loop(frame, inner, state);
+        if (!note(frames, frame, references))
+            break;
+        inner = frame;
+    }
+}
+
+void frames_end(Frames *frames)
+{
+    PyMem_Free(frames->known);
+    *frames = (Frames){0};
+}
+
+static int visit_frame(const struct Known *known, visitproc visit, void *arg)
+{
+    _PyInterpreterFrame *frame = known->frame;
     Py_VISIT(frame->frame_obj);
     Py_VISIT(frame->f_locals);
 #if PY_VERSION_HEX >= 0x030C0000
@@ -100,27 +160,18 @@ static int visit_frame(_PyInterpreterFrame *frame, visitproc visit, void *arg)
 #else
     Py_VISIT(frame->f_func);
 #endif
-    Py_VISIT(code);
-    for (int i = 0; i < count; i++)
+    Py_VISIT(code_of(frame));
+    for (int i = 0; i < known->references; i++)
         Py_VISIT(frame->localsplus[i]);
     return 0;
 }
 
 int frames_visit(const Frames *frames, visitproc visit, void *arg)
 {
-    if (!frames->top || runs(frames))
+    if (!frames->count || runs(frames))
         return 0;
-    for (_PyInterpreterFrame *frame = frames->top; frame; frame = frame->previous) {
-        if (!in_data_stack(frame, frames->chunk)) {
-#if PY_VERSION_HEX < 0x030C0000
-            if (frame->owner == FRAME_OWNED_BY_GENERATOR) /* 3.11 has no others outside */
-                continue;
-#endif
-            break;
-        }
-        if (frame->owner != FRAME_OWNED_BY_THREAD)
-            break;
-        int stop = visit_frame(frame, visit, arg);
+    for (int i = 0; i < frames->count; i++) {
+        int stop = visit_frame(&frames->known[i], visit, arg);
         if (stop)
             return stop;
     }
@@ -131,9 +182,11 @@ int frames_visit(const Frames *frames, visitproc visit, void *arg)
 
 int frames_known(void) { return 0; }
 
-void frames_begin(Frames *frames) { *frames = (Frames){0}; }
+void frames_begin(Frames *frames) { frames_end(frames); }
 
-void frames_park(Frames *Py_UNUSED(frames)) {}
+void frames_park(Frames *Py_UNUSED(frames), ModuleState *Py_UNUSED(state)) {}
+
+void frames_end(Frames *frames) { *frames = (Frames){0}; }
 
 int frames_visit(const Frames *Py_UNUSED(frames), visitproc Py_UNUSED(visit), void *Py_UNUSED(arg)) { return 0; }
 

@@ -4,11 +4,11 @@
 
 #include "chanlab.h"
 
-/* Where the frames of a stack are.  All pointers are borrowed from CPython, all NULL where its frames are unknown. */
+/* What is known of the frames of a stack. */
 typedef struct Frames {
-    void *root;  /* the first chunk of memory that its frames are in: no other stack has the same */
-    void *chunk; /* the last one, while it is parked */
-    void *top;   /* the innermost frame, while it is parked */
+    void *root;          /* the memory that its frames begin in, borrowed: no other stack has the same; or NULL */
+    struct Known *known; /* its frames while it is parked, innermost first; owned */
+    int count, room;     /* how many there are, and how many there is room for */
 } Frames;
 
 /* Whether this CPython's frames are known, so that the functions below do anything. */
@@ -16,7 +16,11 @@ int frames_known(void);
 /* Remember which stack runs now. */
 void frames_begin(Frames *frames);
 /* The stack is about to be parked.  Nothing happens when it is another one that runs. */
-void frames_park(Frames *frames);
+void frames_park(Frames *frames, ModuleState *state);
+/* It goes on. */
+static inline void frames_resume(Frames *frames) { frames->count = 0; }
+/* Nothing is known any more. */
+void frames_end(Frames *frames);
 
 /* Visit every reference that the parked frames own, as a tp_traverse does.  Some may be left out, which keeps what they
  * refer to alive; none is visited twice, and none at all of a stack that runs. */

@@ -33,7 +33,7 @@ static int module_exec(PyObject *module)
     if (PyModule_AddStringConstant(module, "version", CHANLAB_VERSION) < 0 || add_hooks(module) < 0)
         return -1;
     if (chanlab_add_links(module) < 0 || chanlab_add_waitq(module) < 0 || chanlab_add_runq(module) < 0 ||
-        chanlab_add_tracing(module) < 0 || chanlab_add_stack(module) < 0) {
+        chanlab_add_tracing(module) < 0 || chanlab_add_depths(module) < 0 || chanlab_add_stack(module) < 0) {
         if (!PyErr_Occurred()) /* CPython forgets to say so when a type's name finds no memory */
             PyErr_NoMemory();
         return -1;
@@ -48,6 +48,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->call_type);
     Py_VISIT(state->set_function[0]);
     Py_VISIT(state->set_function[1]);
+    Py_VISIT(state->loop_depths);
     return 0;
 }
 
@@ -58,6 +59,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->call_type);
     Py_CLEAR(state->set_function[0]);
     Py_CLEAR(state->set_function[1]);
+    Py_CLEAR(state->loop_depths);
     return 0;
 }
 

@@ -28,10 +28,10 @@ typedef struct Call {
 static PyObject *stack_park(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     Stack *stack = (Stack *)self;
-    frames_park(&stack->frames);
     Tracing on = tracing_suspend();
     tracing_clear(&stack->tracing);
     stack->tracing = on;
+    frames_park(&stack->frames, state_of(self));
     Py_RETURN_NONE;
 }
 
@@ -39,7 +39,7 @@ static PyObject *stack_park(PyObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *stack_resume(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     Stack *stack = (Stack *)self;
-    stack->frames.top = NULL;
+    frames_resume(&stack->frames);
     tracing_restore(&stack->tracing);
     Py_RETURN_NONE;
 }
@@ -95,7 +95,7 @@ static void inherit(Call *call, Stack *stack)
     call->stack = NULL;
     stack->function = stack->args = stack->kwargs = NULL;
     stack->call = NULL;
-    stack->frames = (Frames){0};
+    frames_end(&stack->frames);
 }
 
 static void call_dealloc(PyObject *self)
@@ -140,6 +140,7 @@ static void stack_dealloc(PyObject *self)
     PyObject_GC_UnTrack(self);
     if (stack->call)
         inherit(stack->call, stack);
+    frames_end(&stack->frames);
     stack_clear(self);
     Py_CLEAR(stack->greenlet); /* which unwinds its frames, if they are still there */
     type->tp_free(self);

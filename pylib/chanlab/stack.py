@@ -19,6 +19,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from types import CodeType
 from typing import Any
 
 from . import hooks
@@ -69,6 +70,12 @@ def for_start() -> Any:
     return stack
 
 
+def _loop_depths(code: CodeType) -> bytes:
+    from . import depths  # on first use: it needs the standard library's dis
+
+    return depths.loop_depths(code)
+
+
 def collector_sees_stacks() -> bool:
     """Whether the collector finds a tasklet that waits for what only its own stack refers to."""
     return hooks._chanlab is not None and bool(hooks._chanlab.sees_frames)
@@ -79,6 +86,7 @@ _new_threads_profile = threading.getprofile
 Stack: Any = PyStack
 if hooks._chanlab is not None:
     Stack = hooks._chanlab.Stack
+    hooks._chanlab.use_loop_depths(_loop_depths)
     if sys.settrace is not hooks._chanlab.settrace:
         _HERE = os.path.dirname(for_start.__code__.co_filename)
         _OWN = (

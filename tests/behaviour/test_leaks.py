@@ -33,12 +33,14 @@ DROPPED = {
     "blocked in a send": "c = channel(); tasklet(c.send)([c])",
     "blocked in a select": "tasklet(selects)(channel(), channel())",
     "blocked below others": "tasklet(below)(5, channel())",
+    "blocked in a loop": "tasklet(consumes)(channel(), channel())",
+    "blocked in loops in loops": "tasklet(consumes_pairs)(channel(), channel())",
     "two that know each other": "c, d = channel(), channel(); tasklet(relays)(c, d); tasklet(relays)(d, c)",
     "in an object that it knows": "Thing()",
 }
 
 PROGRAM = """
-import collections, gc, stackless
+import collections, contextlib, gc, stackless
 from stackless import *
 
 def errs():
@@ -73,6 +75,17 @@ def selects(c, d):
 
 def below(n, c):
     return below(n - 1, c) if n else c.receive()
+
+def consumes(c, d):
+    for c in [c]:
+        for _ in c:
+            d.send(c)
+
+def consumes_pairs(c, d):
+    with contextlib.suppress(KeyError):
+        for _, e in enumerate([c, d]):
+            for _ in range(2):
+                [x for x in e]
 
 def relays(c, d):
     d.send(c.receive())

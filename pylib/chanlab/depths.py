@@ -1,0 +1,57 @@
+"""How many operands a frame holds while it waits for the next round of a `for` loop.
+
+CPython does not keep that number while code in C runs; the collector's view of parked stacks needs it (native/depths.c).
+It follows from the code alone: each instruction changes it by a fixed amount, which dis tells.
+"""
+
+from __future__ import annotations
+
+import array
+import dis
+import itertools
+from types import CodeType
+
+
+def loop_depths(code: CodeType) -> bytes:
+    """How many operands a frame holds before each FOR_ITER of its code, as native unsigned shorts, one per code unit.
+
+    0 elsewhere, and where it does not follow from the code (in an except block, say).
+    """
+    instructions = list(dis.get_instructions(code))
+    known = {0: 0}  # offset -> depth before the instruction there
+    for _ in range(len(instructions)):
+        before = len(known)
+        for this, following in itertools.pairwise(instructions):
+            if this.offset in known:
+                _follow(this, following.offset, known)
+        if len(known) == before:
+            break
+    depths = array.array("H", bytes(len(code.co_code)))
+    for this in instructions:
+        if this.opname == "FOR_ITER":
+            depths[this.offset // 2] = max(known.get(this.offset, 0), 0)
+    return depths.tobytes()
+
+
+def _follow(this: dis.Instruction, following: int, known: dict[int, int]) -> None:
+    """Note the depth where `this` instruction may lead to."""
+    argument = this.arg if this.opcode >= dis.HAVE_ARGUMENT else None
+    depth = known[this.offset]
+    if this.opcode in _JUMPS:
+        known.setdefault(this.argval, depth + dis.stack_effect(this.opcode, argument, jump=True))
+    if this.opname not in _NO_WAY_ON:
+        known.setdefault(following, depth + dis.stack_effect(this.opcode, argument, jump=False))
+
+
+_JUMPS = frozenset(dis.hasjrel + dis.hasjabs)
+_NO_WAY_ON = frozenset(
+    (
+        "JUMP_FORWARD",
+        "JUMP_BACKWARD",
+        "JUMP_BACKWARD_NO_INTERRUPT",
+        "RETURN_VALUE",
+        "RETURN_CONST",
+        "RAISE_VARARGS",
+        "RERAISE",
+    )
+)
