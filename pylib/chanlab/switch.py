@@ -36,7 +36,12 @@ def finish(sched) -> None:
 
 
 def _hub(sched, caller) -> None:
-    caller.switch()  # parked, ready to start the first tasklet
+    try:
+        caller.switch()  # parked, ready to start the first tasklet
+    except _greenlet.GreenletExit:
+        raise
+    except BaseException as error:  # an interrupt strikes as soon as the hub resumes
+        sched.crashed(error)
     del caller
     while True:
         try:
