@@ -109,7 +109,8 @@ class Timer:
             return
         self.due = math.inf
         left, interval = signal.getitimer(signal.ITIMER_REAL)
-        if interval != AGAIN and (interval or not left):  # the program has set its timer over ours
+        if interval != AGAIN and (interval or not left) and callable(self.handler):
+            # The program has set its timer over ours.  (Without a handler it is rather a signal from before a fork.)
             self.theirs, self.interval = monotonic(), interval
         if self.theirs <= monotonic():
             self._call_theirs(signum, frame)
@@ -135,12 +136,11 @@ class Timer:
 
     def after_fork(self, goes_on: bool) -> None:
         """In a forked child, which inherits the handler and no timer.  Whether what the timer is for goes on there."""
-        if self.action is not None:
-            self.theirs = math.inf
-            if goes_on:
-                self.arm(monotonic() + AGAIN)
-            else:
-                self.stop()
+        self.theirs = math.inf
+        if goes_on:
+            self.arm(monotonic() + AGAIN)
+        elif hasattr(signal, "SIGALRM") and signal.getsignal(signal.SIGALRM) is self.ours:
+            self.stop()  # another thread has forked, maybe in the middle of start() or stop()
 
 
 def _go_deeper(calls: int) -> None:
