@@ -19,7 +19,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from chanlab import compat, rng, sched, threads
+from chanlab import compat, rng, sched, threads, watchdog
 from chanlab.bomb import bomb
 from chanlab.channel import channel
 from chanlab.compat import (
@@ -82,14 +82,19 @@ def run(
     soft: bool = False,
     ignore_nesting: bool = False,
     totaltimeout: bool = False,
-) -> None:
+) -> tasklet | None:
     """Run all other tasklets until none is runnable; an uncaught error of any of them is raised here.
 
-    Without a timeout the other arguments mean nothing, as in Stackless.  A timeout is not supported yet.
+    With a timeout, a tasklet that has run for so many instructions without a switch is interrupted, paused and
+    returned.  With `totaltimeout` the timeout is for all of them together; with `soft` nobody is interrupted, but
+    run() returns None at the first switch after the time; with `threadblock` it waits for other threads when nobody
+    is runnable; with `ignore_nesting` it interrupts imports, too.  Without a timeout the other arguments mean nothing.
     """
-    if timeout:
-        raise NotImplementedError("run(timeout=...) cannot interrupt tasklets yet; call run() and let them schedule()")
-    here.sched.run()
+    timeout = watchdog.checked(timeout)
+    if timeout == 0:
+        here.sched.run()
+        return None
+    return watchdog.run(here.sched, timeout, threadblock, soft, ignore_nesting, totaltimeout)
 
 
 def schedule(retval: object = _CURRENT) -> Any:

@@ -10,6 +10,8 @@ tasklet    creation, binding, states, throw and kill             (hook spawn)
 channel    the rendezvous: ready, post, withdraw, commit         (hook channel)
 bomb       an exception travelling as a value
 rng        the seeded generator behind select's choice
+watchdog   run(timeout): nobody runs too long without giving way
+timer      the watchdog's timer, shared with the program's own SIGALRM
 watch      callbacks and trace, behind one test
 report     who waits for what: deadlock notes
 """

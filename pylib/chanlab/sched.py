@@ -47,6 +47,7 @@ from .watch import watch
 
 if TYPE_CHECKING:
     from .tasklet import tasklet
+    from .watchdog import Watchdog
 
 
 class TaskletExit(SystemExit):
@@ -70,6 +71,7 @@ class Scheduler:
     started         greenlet -> weak reference to its tasklet, for all that have started and not ended
     moving          a tasklet on its way from a channel's queue to the ring
     failed          the error that the running tasklet is just ending with, or None
+    watchdog        the run(timeout) that is in force, or None
     busy, locked    see enter();      idle, alarm   see threads.wait();      doomed, collecting   see forgotten.py
     """
 
@@ -94,6 +96,7 @@ class Scheduler:
         "started",
         "switch_trap",
         "thread_id",
+        "watchdog",
     )
 
     def __init__(self) -> None:
@@ -112,6 +115,7 @@ class Scheduler:
         self.alarm.acquire()
         self.failed: bomb | None = None
         self.moving: tasklet | None = None
+        self.watchdog: Watchdog | None = None
         self.main = self.current = main_tasklet(self)
         self.runq.append(self.main)
         switch.prepare(self)
@@ -180,6 +184,8 @@ class Scheduler:
 
     def switch(self) -> Any:
         """Go on with the head of the ring.  Returns the caller's tempval when it resumes, or raises what is in it."""
+        if self.watchdog is not None:
+            self.watchdog.look()
         if self.runq.head is not self.current:
             if watch.schedule_callback is not None or watch.trace is not None:
                 self.announce()
@@ -250,6 +256,8 @@ class Scheduler:
         Stackless does so, and the recorded traces hold it: see docs/divergences.md.
         """
         while self.runq.head is None:
+            if self.watchdog is not None and self.watchdog.waited():
+                continue
             wake = self.whom_to_wake()
             if wake.blocked:
                 if not threads.wait(self):
@@ -347,6 +355,8 @@ class Scheduler:
                 watch.trace("end", me, value=failed.value)
         self.forget(me)
         while failed is None and self.runq.head is None:
+            if self.watchdog is not None and self.watchdog.waited():
+                continue
             wake = self.whom_to_wake()
             if not wake.blocked:
                 self.runq.append(wake)
@@ -354,6 +364,8 @@ class Scheduler:
                 failed = self._nobody_left(wake)
         if failed is not None:
             self.deliver(failed)
+        if self.watchdog is not None:
+            self.watchdog.look()
         if watch.schedule_callback is not None or watch.trace is not None:
             self.announce()
         self.current = self.runq.head

@@ -9,6 +9,7 @@ thread, so that a meeting is one step for everybody.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -55,19 +56,20 @@ def may_be_woken(sched: Scheduler) -> bool:
     return False
 
 
-def wait(sched: Scheduler) -> bool:
+def wait(sched: Scheduler, seconds: float | None = None) -> bool:
     """Wait, without using the processor, until another thread wakes this one.  Called within an operation.
 
-    Returns False when nobody is left who could.  A thread that never used tasklets ends without a word, so that is
-    looked at once in a while.
+    Waits at most `seconds` if that is given.  Returns False when nobody is left who could.  A thread that never used
+    tasklets ends without a word, so that is looked at once in a while.
     """
+    until = math.inf if seconds is None else time.monotonic() + seconds
     sched.idle = True
     for _ in range(sched.locked):
         LOCK.release()
     sched.locked = 0  # but busy still: a signal handler must not use channels while its tasklet is half parked
     try:
-        while not sched.alarm.acquire(timeout=LOOK_AGAIN):
-            if not may_be_woken(sched):
+        while not sched.alarm.acquire(timeout=min(LOOK_AGAIN, max(0, until - time.monotonic()))):
+            if not may_be_woken(sched) or time.monotonic() >= until:
                 break
     finally:
         if many:
