@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from . import sched as core  # its names are looked up when they are needed: it imports this module
 from . import switch
@@ -83,11 +83,16 @@ def kill_all(sched: Scheduler) -> None:
     sched.exit()
 
 
-def refuse(sched: Scheduler) -> NoReturn:
-    """RuntimeError: a finalizer called by the collector wants to switch.
+def check_collecting(sched: Scheduler) -> None:
+    """RuntimeError when it is a finalizer called by the collector that wants to switch.
 
     The collector keeps its lists on the C stack, and greenlet would put another one in its place meanwhile.
     """
+    gc.collect(
+        0
+    )  # does nothing inside a collection; else it tells us what an interrupt has kept from us: that it is over
+    if not sched.collecting:
+        return
     raise RuntimeError(
         f"{sched.current.label} cannot switch to another tasklet while the garbage collector runs: "
         "let the finalizer (__del__, weakref callback) start a tasklet instead, which will do it later"

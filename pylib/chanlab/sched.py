@@ -209,7 +209,7 @@ class Scheduler:
         if self.switch_trap:
             raise RuntimeError("switch_trap")
         if self.collecting:
-            forgotten.refuse(self)
+            forgotten.check_collecting(self)
         if switch.getcurrent() is not self.current._greenlet:
             switch.refuse(self)
 

@@ -397,3 +397,12 @@ def test_collector_at_every_allocation(threshold):
     gc.collect()
     run()
     gc.collect()
+
+
+def test_an_interrupt_at_the_end_of_a_collection():
+    """It kept us from noticing that the collection is over; switching works all the same."""
+    here.sched.collecting = True
+    tasklet(finished := [].append)(1)
+    run()
+    assert here.sched.collecting is False
+    assert finished.__self__ == [1]
