@@ -37,7 +37,7 @@ from chanlab.sched import TaskletExit, here
 from chanlab.tasklet import tasklet
 from chanlab.watch import watch
 
-__all__ = [  # noqa: F822  select is resolved on first use
+__all__ = [  # noqa: F822  select and pri_select are resolved on first use
     "PICKLEFLAGS_PRESERVE_AG_FINALIZER",
     "PICKLEFLAGS_PRESERVE_TRACING_STATE",
     "PICKLEFLAGS_RESET_AG_FINALIZER",
@@ -61,6 +61,7 @@ __all__ = [  # noqa: F822  select is resolved on first use
     "pickle_flags",
     "pickle_flags_default",
     "pickle_with_tracing_state",
+    "pri_select",
     "run",
     "schedule",
     "schedule_remove",
@@ -68,6 +69,7 @@ __all__ = [  # noqa: F822  select is resolved on first use
     "set_channel_callback",
     "set_error_handler",
     "set_schedule_callback",
+    "sleep",
     "switch_trap",
     "tasklet",
 ]
@@ -133,6 +135,16 @@ def schedule_remove(retval: object = _CURRENT) -> Any:
     except BaseException:
         sched.recover()
         raise
+
+
+def sleep(seconds: float) -> None:
+    """Let the others run, and go on when so many seconds have passed.  With 0 or less it is schedule()."""
+    from select_proto import select
+
+    if seconds <= 0:
+        schedule(None)
+    else:
+        select((), timeout=seconds)
 
 
 def getcurrent() -> tasklet:
@@ -250,11 +262,11 @@ def getseed() -> int:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "select":  # resolved on first use: whoever does not select does not load it
-        from select_proto import select
+    if name in ("select", "pri_select"):  # resolved on first use: whoever does not select does not load it
+        import select_proto
 
-        globals()["select"] = select
-        return select
+        globals()[name] = value = getattr(select_proto, name)
+        return value
     if name in compat.IMPOSSIBLE:
         raise AttributeError(f"stackless.{name} {compat.IMPOSSIBLE[name]}")
     raise AttributeError(f"module 'stackless' has no attribute '{name}'")

@@ -35,7 +35,7 @@ def main() -> int:
     if not HOST.exists() and not options.plain and not options.pure:
         parser.error(f"there is no host at {HOST}: build it with './bootstrap build', or name it in CHANLAB_BIN")
     with tempfile.TemporaryDirectory() as without_c:
-        for name in ("stackless.py", "select_proto.py", "chanlab"):
+        for name in ("stackless.py", "select_proto.py", "gochan.py", "waits.py", "chanlab"):
             os.symlink(PYLIB / name, pathlib.Path(without_c, name))
         results = [outcome(*run, words) for run in plan(options, without_c)]
     print(

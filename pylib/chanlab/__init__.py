@@ -13,5 +13,15 @@ rng        the seeded generator behind select's choice
 watchdog   run(timeout): nobody runs too long without giving way
 timer      the watchdog's timer, shared with the program's own SIGALRM
 watch      callbacks and trace, behind one test
+clock      what wakes tasklets from outside: time, descriptors, other threads' results
 report     who waits for what: deadlock notes
 """
+
+import os as _os
+
+_HERE = _os.path.dirname(_os.path.abspath(__file__))
+
+#: The public modules, beside this package.
+MODULES = ("stackless.py", "select_proto.py", "gochan.py", "waits.py")
+#: What the file names of our own code begin with: its frames are not the user's.
+OWN_FILES = (_HERE + _os.sep, *(_os.path.join(_os.path.dirname(_HERE), name) for name in MODULES))

@@ -1,12 +1,15 @@
 """The channel, and the four hooks that every construct on channels is made of.
 
-    ready(channel, direction)            who waits there for a partner in this direction, or None
-    post(waiter, channel, direction)     wait in the queue of that direction
+    channel._ready(direction)            who waits there for a partner in this direction, else ALONE when the operation
+                                         needs none (to fail on a closed channel), or None
+    channel._post(waiter, direction)     wait in the queue of that direction
     withdraw(waiter)                     stop waiting
-    commit(channel, direction, peer, value)   meet the peer who waits: the value passes, and it is decided who goes on
+    channel._commit(sched, direction, peer, value)     act with what _ready() has returned: the value passes, and it is
+                                         decided who goes on
 
 A direction is 1 for send and -1 for receive.  Each channel has two queues of waiters.  Plain send and receive are
-written out in act(), so that they cost no more than they did without select; select_proto is built on the hooks.
+written out in _act(), so that they cost no more than they did without select; select_proto is built on the hooks, and
+other kinds of channels (gochan, waits) are other answers to them.
 
 Who goes on after a meeting, for the tasklet that acts in direction d (Stackless, channelobject.c):
 
@@ -37,6 +40,24 @@ if TYPE_CHECKING:
 
 SEND = 1
 RECEIVE = -1
+
+
+class Constant:
+    """A value that is nothing but itself."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+#: What _ready() says when an operation can be completed without a partner.
+ALONE = Constant("ALONE")
+#: What a receiver of a closed and drained Go channel resumes with.
+CLOSED = Constant("CLOSED")
 
 _numbers = itertools.count(1)
 
@@ -88,27 +109,27 @@ class channel:
 
     def send(self, value: object) -> None:
         """Pass `value` to a receiver, waiting for one if need be."""
-        act(self, SEND, value)
+        self._act(SEND, value)
 
     def receive(self) -> Any:
         """Return the value of a sender, waiting for one if need be; raises what was sent by send_exception()."""
-        return act(self, RECEIVE, None)
+        return self._act(RECEIVE, None)
 
     def send_exception(self, exc: type[BaseException], *args: object) -> None:
         """Make the receiver raise exc(*args).  TypeError unless `exc` is an exception class."""
         if not (isinstance(exc, type) and issubclass(exc, BaseException)):
             raise TypeError(f"send_exception() needs an exception class, not {type(exc).__name__}")
-        act(self, SEND, of_throw(exc, args))
+        self._act(SEND, of_throw(exc, args))
 
     def send_throw(self, exc: object, val: object = None, tb: TracebackType | None = None) -> None:
         """Make the receiver raise what `raise` would make of (exc, val, tb)."""
-        act(self, SEND, of_throw(exc, val, tb))
+        self._act(SEND, of_throw(exc, val, tb))
 
     def send_sequence(self, values: Iterable) -> int:
         """Send every one of `values`.  Returns how many there were."""
         count = 0
         for value in values:
-            act(self, SEND, value)
+            self._act(SEND, value)
             count += 1
         return count
 
@@ -118,7 +139,55 @@ class channel:
     def __next__(self) -> Any:
         if self._closing and self._senders.head is None:
             raise StopIteration
-        return act(self, RECEIVE, None)
+        return self._act(RECEIVE, None)
+
+    def _act(self, direction: int, value: Any) -> Any:
+        """Send (1) or receive (-1), whichever `direction` says: the rendezvous.  Returns what is received, else None."""
+        sched = here.sched
+        if watch.callback is not None:
+            notify(sched, self, direction, value, (self._receivers if direction > 0 else self._senders).head is None)
+        if sched.busy:
+            sched.refuse()
+        try:
+            sched.enter()
+            peer = (self._receivers if direction > 0 else self._senders).head
+            if peer is not None:
+                commit(sched, self, direction, peer, value)
+            elif self._closing and not sched.current._block_trap:
+                raise ValueError("Send/receive operation on a closed channel")
+            else:
+                wait(sched, self, direction, value)
+            del value, peer
+            return sched.switch()
+        except BaseException:
+            sched.recover()
+            raise
+
+    # -- the hooks -----------------------------------------------------------------------------------------------------------
+
+    def _ready(self, direction: int) -> Any:
+        peer = (self._receivers if direction > 0 else self._senders).head
+        return ALONE if peer is None and self._closing else peer
+
+    def _post(self, waiter: Any, direction: int) -> None:
+        (self._senders if direction > 0 else self._receivers).append(waiter)
+
+    def _commit(self, sched: Scheduler, direction: int, peer: Any, value: object) -> None:
+        if peer is ALONE:
+            raise ValueError("Send/receive operation on a closed channel")
+        commit(sched, self, direction, peer, value)
+
+    def _comes(self) -> bool:
+        """Whether something will be received here that no tasklet sends: it comes with time, or from outside."""
+        return False
+
+    def _check_send(self) -> None:
+        """TypeError when nothing can be sent here."""
+
+    #: Whether anything can ever happen here; not on Go's nil channel.
+    _live = True
+    #: Whether a deadlock on it is told as Go tells it.
+    _is_go = False
 
     # -- cases of a select -------------------------------------------------------------------------------------------------
 
@@ -127,7 +196,7 @@ class channel:
         return _select_proto().case(self, RECEIVE)
 
     def sendCase(self, value: object) -> Any:
-        """A case that sends `value` over this channel (Francis)."""
+        """A case that sends `value`, maybe a select_proto.late one, over this channel (Francis)."""
         return _select_proto().case(self, SEND, value)
 
     def receives(self, callback: Any = None) -> Any:
@@ -202,55 +271,33 @@ def _select_proto() -> Any:
     return select_proto
 
 
-def act(self: channel, direction: int, value: Any) -> Any:
-    """Send (1) or receive (-1), whichever `direction` says: the rendezvous.  Returns what is received, else None."""
-    sched = here.sched
-    if watch.callback is not None:
-        notify(sched, self, direction, value, ready(self, direction) is None)
-    if sched.busy:
-        sched.refuse()
-    try:
-        sched.enter()
-        peer = (self._receivers if direction > 0 else self._senders).head
-        if peer is not None:
-            commit(sched, self, direction, peer, value)
-        else:
-            me = sched.current
-            if self._closing and not me._block_trap:
-                raise ValueError("Send/receive operation on a closed channel")
-            check_wait(sched, self, direction)
-            me._tempval = value
-            me._channel = self
-            me._direction = direction
-            sched.runq.remove(me)
-            post(me, self, direction)
-            if watch.trace is not None:
-                trace_post(me, self, direction, value)
-            del me
-            if sched.runq.head is None:
-                sched.refill()
-        del value, peer
-        return sched.switch()
-    except BaseException:
-        sched.recover()
-        raise
-
-
-def ready(self: channel, direction: int) -> Any:
-    """The waiter that an operation in `direction` would meet now, or None."""
-    return (self._receivers if direction > 0 else self._senders).head
-
-
 def check_wait(sched: Scheduler, *wish: Any) -> None:
-    """RuntimeError unless the running tasklet may wait: (channel, direction) for a plain one, (cases) for a select."""
+    """RuntimeError unless the running tasklet may wait: (channel, direction) for a plain one, (cases) for a select.
+
+    A tasklet that time will wake has no wish.
+    """
     if sched.current._block_trap:
         raise RuntimeError("this tasklet does not like to be blocked.")
-    sched.check_leave(*wish)
+    if wish:
+        sched.check_leave(*wish)
+    else:
+        sched.check_switch()
 
 
-def post(waiter: Any, self: channel, direction: int) -> None:
-    """Join the queue of those who wait on the channel in `direction`."""
-    (self._senders if direction > 0 else self._receivers).append(waiter)
+def wait(sched: Scheduler, self: channel, direction: int, value: Any) -> None:
+    """The running tasklet waits in a plain send or receive.  The caller must call sched.switch() next."""
+    check_wait(sched, self, direction)
+    me = sched.current
+    me._tempval = value
+    me._channel = self
+    me._direction = direction
+    sched.runq.remove(me)
+    self._post(me, direction)
+    if watch.trace is not None:
+        trace_post(me, self, direction, value)
+    del me
+    if sched.runq.head is None:
+        sched.refill()
 
 
 def withdraw(waiter: Any) -> None:
@@ -271,20 +318,10 @@ def commit(sched: Scheduler, self: channel, direction: int, peer: Any, value: An
     if switches:
         sched.check_switch()
     me = sched.current
-    if peer is task:
-        if direction > 0:
-            task._tempval = value
-        else:
-            value = task._tempval
-            task._tempval = None
-        task._channel = None
-        sched.moving = task
-        withdraw(peer)
-    else:
-        value = peer._offers.complete(sched, peer, value)
+    value = serve(sched, peer, direction, value)
     me._tempval = value if direction < 0 else None
     if watch.trace is not None:
-        watch.trace("commit", me, self, direction, peer=task, value=value.value if type(value) is bomb else value)
+        watch.trace("commit", me, self, direction, peer=task, value=shown(value))
     if switches and not self._schedule_all:
         sched.runq.insert_next(task)
         sched.runq.rotate(task)
@@ -293,6 +330,34 @@ def commit(sched: Scheduler, self: channel, direction: int, peer: Any, value: An
         if switches:
             sched.runq.rotate(sched.runq.after(me))
     sched.moving = None
+
+
+def serve(sched: Scheduler, peer: Any, direction: int, value: Any) -> Any:
+    """What `peer` waits for happens, done by somebody in `direction` who brings `value`.
+
+    The peer is off all its queues then, and on its way to the ring (sched.moving): the caller must see to that.
+    A bomb that is brought explodes in it, whatever it waits for.  Returns the value that passes.
+    """
+    if peer._offers is not None:
+        return peer._offers.complete(sched, peer, value)
+    if direction > 0:
+        peer._tempval = value
+    else:
+        value = peer._tempval
+        peer._tempval = None
+    peer._channel = None
+    sched.moving = peer
+    withdraw(peer)
+    return value
+
+
+def wake(sched: Scheduler, peer: Any, direction: int, value: Any = None) -> tuple[tasklet, Any]:
+    """serve(), and the peer joins the end of its ring: where no tasklet acts itself.  Returns it, and what passes."""
+    task = peer if peer._offers is None else peer._offers.tasklet
+    value = serve(sched, peer, direction, value)
+    sched.resume(task)
+    sched.moving = None
+    return task, value
 
 
 def notify(sched: Scheduler, self: channel, direction: int, value: Any, willblock: bool) -> None:
@@ -317,6 +382,11 @@ def notify(sched: Scheduler, self: channel, direction: int, value: Any, willbloc
 def trace_post(me: tasklet, self: channel, direction: int, value: Any) -> None:
     """Trace that `me` waits; what it offers is told only when it sends."""
     if direction > 0:
-        watch.trace("post", me, self, direction, value=value.value if type(value) is bomb else value)
+        watch.trace("post", me, self, direction, value=shown(value))
     else:
         watch.trace("post", me, self, direction)
+
+
+def shown(value: Any) -> Any:
+    """What the trace shows of a value that passes: of a bomb the exception."""
+    return value.value if type(value) is bomb else value

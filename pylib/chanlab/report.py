@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from . import OWN_FILES
 
 if TYPE_CHECKING:
     from select_proto import case
@@ -14,19 +16,15 @@ if TYPE_CHECKING:
     from .sched import Scheduler
     from .tasklet import tasklet
 
+#: What Go says when nobody is left who could run.
+ALL_ASLEEP = "all goroutines are asleep - deadlock!"
 #: How many blocked tasklets a deadlock's report lists one by one.
 LISTED = 20
-
-_HERE = os.path.dirname(os.path.abspath(__file__))
-_OURS = (
-    _HERE + os.sep,
-    *(os.path.join(os.path.dirname(_HERE), f"{name}.py") for name in ("stackless", "select_proto")),
-)
 
 
 def users_frame(frame: FrameType | None) -> FrameType | None:
     """The innermost frame at or above `frame` that is not this package's own."""
-    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+    while frame is not None and frame.f_code.co_filename.startswith(OWN_FILES):
         frame = frame.f_back
     return frame
 
@@ -40,9 +38,39 @@ def position(task: tasklet) -> str:
     return f"{os.path.basename(code.co_filename)}:{frame.f_lineno} in {code.co_name}"
 
 
+def wish(task: tasklet) -> tuple:
+    """What a tasklet is blocked in: (channel, direction), or (cases,) in a select, or () when it is not blocked."""
+    if task._offers is not None:
+        return (task._offers.cases,)
+    return () if task._channel is None else (task._channel, task._direction)
+
+
 def waits_for(task: tasklet) -> str:
     """'receives from c1' and the like, for a blocked tasklet."""
-    return phrase(task._offers.cases) if task._offers is not None else phrase(task._channel, task._direction)
+    text = phrase(*wish(task))
+    if task._offers is None or task._offers.timer is None:
+        return text
+    return f"{text} until a timeout" if task._offers.cases else "sleeps"
+
+
+def _pairs(wish: channel | Sequence[case], direction: int = 0) -> list[tuple]:
+    """(channel, direction) of all that a tasklet waits for."""
+    return [(wish, direction)] if direction else [(c.channel, c.direction) for c in wish]
+
+
+def comes(*wish: Any) -> bool:
+    """Whether something that is waited for will come without a tasklet's doing."""
+    return bool(wish) and any(channel._comes() for channel, direction in _pairs(*wish) if direction < 0)
+
+
+def is_go(*wish: Any) -> bool:
+    """Whether a Go channel is waited for."""
+    return bool(wish) and any(channel._is_go for channel, _ in _pairs(*wish))
+
+
+def last_one(*wish: Any) -> str:
+    """The text of the error when the last runnable tasklet wants to wait: Stackless's, or on a Go channel Go's."""
+    return ALL_ASLEEP if is_go(*wish) else "Deadlock: the last runnable tasklet cannot be blocked."
 
 
 def phrase(wish: channel | Sequence[case], direction: int = 0) -> str:

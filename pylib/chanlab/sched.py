@@ -46,6 +46,7 @@ from .runq import RunQueue
 from .watch import watch
 
 if TYPE_CHECKING:
+    from .clock import Clock
     from .tasklet import tasklet
     from .watchdog import Watchdog
 
@@ -72,6 +73,7 @@ class Scheduler:
     moving          a tasklet on its way from a channel's queue to the ring
     failed          the error that the running tasklet is just ending with, or None
     watchdog        the run(timeout) that is in force, or None
+    clock           what wakes tasklets from outside, or None before the first use
     busy, locked    see enter();      idle, alarm   see threads.wait();      doomed, collecting   see forgotten.py
     """
 
@@ -79,6 +81,7 @@ class Scheduler:
         "__weakref__",
         "alarm",
         "busy",
+        "clock",
         "collecting",
         "current",
         "doomed",
@@ -116,6 +119,7 @@ class Scheduler:
         self.failed: bomb | None = None
         self.moving: tasklet | None = None
         self.watchdog: Watchdog | None = None
+        self.clock: Clock | None = None
         self.main = self.current = main_tasklet(self)
         self.runq.append(self.main)
         switch.prepare(self)
@@ -184,6 +188,8 @@ class Scheduler:
 
     def switch(self) -> Any:
         """Go on with the head of the ring.  Returns the caller's tempval when it resumes, or raises what is in it."""
+        if self.clock is not None:
+            self.clock.look()
         if self.watchdog is not None:
             self.watchdog.look()
         if self.runq.head is not self.current:
@@ -240,13 +246,12 @@ class Scheduler:
 
         A lone main that pauses is woken at once, so that nothing happens: that is allowed.
         """
-        if len(self.runq) == 1:
+        if len(self.runq) == 1 and (self.clock is None or not self.clock.awaited()):
             wake = self.whom_to_wake()
             if wake is self.current and not wish:
                 return
-            if (wake is self.current or wake.blocked) and not threads.may_be_woken(self):
-                wish = report.phrase(*wish) if wish else "pauses"
-                raise report.deadlock(self, "Deadlock: the last runnable tasklet cannot be blocked.", wish)
+            if (wake is self.current or wake.blocked) and not (report.comes(*wish) or threads.may_be_woken(self)):
+                raise report.deadlock(self, report.last_one(*wish), report.phrase(*wish) if wish else "pauses")
         self.check_switch()
 
     def refill(self) -> None:
@@ -256,16 +261,28 @@ class Scheduler:
         Stackless does so, and the recorded traces hold it: see docs/divergences.md.
         """
         while self.runq.head is None:
-            if self.watchdog is not None and self.watchdog.waited():
+            if self._waited():
                 continue
             wake = self.whom_to_wake()
             if wake.blocked:
                 if not threads.wait(self):
-                    raise report.deadlock(self, "Deadlock: the last runnable tasklet cannot be blocked.", "waits")
+                    raise report.deadlock(self, report.last_one(*report.wish(wake)), "waits")
             else:
                 self.runq.append(wake)
                 if wake is not self.current and type(self.current._tempval) is bomb:
                     wake._tempval = self.current._tempval
+
+    def _waited(self) -> bool:
+        """The ring is empty: wait, if something from outside may fill it.  False when nothing can.
+
+        Rule: as in Go, pending timers prevent a deadlock; and whoever sleeps or waits for a descriptor keeps run() going.
+        """
+        if self.watchdog is not None and self.watchdog.waited():
+            return True
+        if self.clock is None or not self.clock.awaited():
+            return False
+        threads.wait(self)
+        return True
 
     def resume(self, task: tasklet) -> None:
         """Make a tasklet of any thread runnable, in the last place of its ring, and wake its thread."""
@@ -355,7 +372,7 @@ class Scheduler:
                 watch.trace("end", me, value=failed.value)
         self.forget(me)
         while failed is None and self.runq.head is None:
-            if self.watchdog is not None and self.watchdog.waited():
+            if self._waited():
                 continue
             wake = self.whom_to_wake()
             if not wake.blocked:
@@ -393,7 +410,9 @@ class Scheduler:
 
     def _nobody_left(self, wake: tasklet) -> bomb:
         """The error of the one who is to wake because all others have ended, but who is blocked."""
-        if wake._offers is not None:
+        if report.is_go(*report.wish(wake)):
+            text = report.ALL_ASLEEP
+        elif wake._offers is not None:
             text = "the main tasklet is selecting without a partner available."
         elif wake._direction > 0:
             text = "the main tasklet is sending without a receiver available."

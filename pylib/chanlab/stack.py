@@ -15,14 +15,13 @@ C twin: native/stack.c and tracing.c, used whenever the C module is there, since
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any
 
-from . import hooks
+from . import OWN_FILES, hooks
 
 
 class PyStack:
@@ -88,11 +87,6 @@ if hooks._chanlab is not None:
     Stack = hooks._chanlab.Stack
     hooks._chanlab.use_loop_depths(_loop_depths)
     if sys.settrace is not hooks._chanlab.settrace:
-        _HERE = os.path.dirname(for_start.__code__.co_filename)
-        _OWN = (
-            _HERE + os.sep,
-            *(os.path.join(os.path.dirname(_HERE), f"{name}.py") for name in ("stackless", "select_proto")),
-        )
-        hooks._chanlab.hide_frames(sys.settrace, sys.setprofile, _OWN)
+        hooks._chanlab.hide_frames(sys.settrace, sys.setprofile, OWN_FILES)
         sys.settrace = hooks._chanlab.settrace
         sys.setprofile = hooks._chanlab.setprofile

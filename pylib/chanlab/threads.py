@@ -9,13 +9,14 @@ thread, so that a meeting is one step for everybody.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sys
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import forgotten, switch
 
@@ -32,6 +33,8 @@ schedulers: weakref.WeakValueDictionary[int, Scheduler] = weakref.WeakValueDicti
 
 #: How often a waiting thread makes sure that another one is still there, in seconds.
 LOOK_AGAIN = 1.0
+#: The longest single wait, in seconds: the selector's timeout is an int of milliseconds.
+LONGEST = 3600.0
 
 
 def join(sched: Scheduler) -> None:
@@ -46,45 +49,82 @@ def join(sched: Scheduler) -> None:
             time.sleep(0)
 
 
+#: Ids of threads that will not use tasklets until they are given work: those that waits.py keeps.
+resting: set[int] = set()
+
+
 def may_be_woken(sched: Scheduler) -> bool:
-    """Whether another thread could still make a tasklet of this one runnable: one that is alive and not waiting itself."""
+    """Whether another thread could still make a tasklet of this one runnable: one that is alive, and not waiting itself
+    or waiting only for what comes from outside."""
     for ident in sys._current_frames():
-        if ident != sched.thread_id:
+        if ident != sched.thread_id and ident not in resting:
             other = schedulers.get(ident)
-            if other is None or not other.idle:
+            if other is None or not other.idle or (other.clock is not None and other.clock.awaited()):
                 return True
     return False
 
 
 def wait(sched: Scheduler, seconds: float | None = None) -> bool:
-    """Wait, without using the processor, until another thread wakes this one.  Called within an operation.
+    """The one idle wait: without using the processor, until another thread wakes this one or its clock has something.
 
-    Waits at most `seconds` if that is given.  Returns False when nobody is left who could.  A thread that never used
-    tasklets ends without a word, so that is looked at once in a while.
+    Called within an operation.  Waits at most `seconds` if that is given.  Returns False when nobody is left who could
+    make a tasklet runnable.
     """
+    clock = sched.clock
     until = math.inf if seconds is None else time.monotonic() + seconds
+    if clock is not None:
+        until = min(until, clock.due())
+    happened: Any = ()
     sched.idle = True
     for _ in range(sched.locked):
         LOCK.release()
     sched.locked = 0  # but busy still: a signal handler must not use channels while its tasklet is half parked
     try:
-        while not sched.alarm.acquire(timeout=min(LOOK_AGAIN, max(0, until - time.monotonic()))):
-            if not may_be_woken(sched) or time.monotonic() >= until:
-                break
+        if clock is None or not clock.inbox:  # else something was brought before we were idle, without a ring
+            happened = _rest(sched, until)
     finally:
         if many:
             LOCK.acquire()
             sched.locked = 1
         sched.idle = False
         sched.alarm.acquire(blocking=False)  # a call that came after all
-    return sched.runq.head is not None or may_be_woken(sched)
+    if clock is not None:
+        clock.look(happened)
+    return sched.runq.head is not None or (clock is not None and clock.awaited()) or may_be_woken(sched)
+
+
+def _rest(sched: Scheduler, until: float) -> Any:
+    """Wait until somebody rings, a descriptor is ready, or the time has come.  Returns what the selector has found.
+
+    A thread that never used tasklets ends without a word: who depends on others looks once in a while.
+    """
+    clock = sched.clock
+    while (left := until - time.monotonic()) > 0:
+        depends = clock is None or not clock.awaited()
+        if depends and not may_be_woken(sched):
+            break
+        pause = min(left, LOOK_AGAIN if depends else LONGEST)
+        if clock is not None and clock.watched:
+            if found := clock.selector.select(pause):
+                return found
+        elif sched.alarm.acquire(timeout=pause):
+            break
+    return ()
 
 
 def wake(sched: Scheduler) -> None:
     """End the wait() of another thread, if it waits.  Called within an operation."""
     if sched.idle:
         sched.idle = False
+        ring(sched)
+
+
+def ring(sched: Scheduler) -> None:
+    """End the wait() of another thread, even if it has just ended."""
+    with contextlib.suppress(RuntimeError):  # somebody else has rung
         sched.alarm.release()
+    if sched.clock is not None:
+        sched.clock.ring()
 
 
 def _after_fork_in_child() -> None:
@@ -94,9 +134,12 @@ def _after_fork_in_child() -> None:
     global LOCK, many
     LOCK = threading.RLock()
     many = False
+    resting.clear()
     for ident, sched in list(schedulers.items()):
         if ident == threading.get_ident():
             sched.locked = 0
+            if sched.clock is not None:
+                sched.clock.after_fork()
         else:
             for task in (sched.main, *(ref() for ref in sched.started.values())):
                 if task is not None:
@@ -132,6 +175,8 @@ class End:
         self._here.sched = sched  # the local storage is going, but the dying tasklets' code still looks there
         forgotten.kill_all(sched)
         switch.finish(sched)
+        if sched.clock is not None:
+            sched.clock.close()
         del self._here.sched
         with LOCK:
             schedulers.pop(sched.thread_id, None)

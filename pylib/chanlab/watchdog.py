@@ -245,17 +245,19 @@ class Watchdog:
         runq.rotate(self.caller)
 
     def waited(self) -> bool:
-        """The ring is empty.  With threadblock, wait until it is not or the time for all is over.
+        """The ring is empty.  Wait for the clock, or with threadblock for other threads, but not beyond a time for all.
 
         False when there is nothing to wait for; else the ring should be looked at again.
         """
-        if not self.threadblock or not threads.may_be_woken(self.sched):
+        sched = self.sched
+        comes = sched.clock is not None and sched.clock.awaited()
+        if not comes and not (self.threadblock and threads.may_be_woken(sched)):
             return False
         left = self.deadline - monotonic() if self.total else None
         if left is not None and left <= 0:
             self._wake_caller()
         else:
-            threads.wait(self.sched, left)
+            threads.wait(sched, left)
             if not self.total:  # nobody ran meanwhile
                 self._new_slice(monotonic())
         return True

@@ -982,7 +982,7 @@ def test_channel_callback_that_makes_a_partner_come():
 # -- bad input -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wrong", [None, 1, "case", object(), (channel(), 1), channel, []], ids=repr)
+@pytest.mark.parametrize("wrong", [1, "case", object(), (channel(), 1), channel, [1]], ids=repr)
 def test_no_case(wrong):
     ch = channel()
     with pytest.raises(TypeError, match="item 1"):
@@ -1008,7 +1008,7 @@ def test_no_argument():
         select()
 
 
-@pytest.mark.parametrize("wrong", [None, 1, "c1", tasklet()], ids=str)
+@pytest.mark.parametrize("wrong", [1, "c1", tasklet()], ids=str)
 def test_case_on_no_channel(wrong):
     with pytest.raises(TypeError, match="a case needs a channel"):
         case(wrong, RECEIVE)
@@ -1048,7 +1048,7 @@ def test_refused_list_leaves_its_cases_usable():
     ch = channel()
     good = ch.sendCase("v")
     with pytest.raises(TypeError):
-        select([good, None])
+        select([good, 1])
     got = []
     start(lambda: got.append(ch.receive()))
     assert select([good]) is good

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from .. import OWN_FILES
 from . import child, diff
-from .sides import PYLIB, Side
+from .sides import Side
 
 #: How often side a is run again before a difference is blamed on the hooks.  A program that tosses a coin would repeat
 #: itself by chance in one case of two to the power of this.
@@ -138,7 +139,7 @@ def _lines(path: str) -> Iterator[bytes]:
 
 
 _FRAME = re.compile(rb'(?P<indent>[ |]*)File "(?P<file>.*)", line \d+, in ')
-_OWN = tuple(os.fsencode(os.path.join(PYLIB, name)) for name in ("chanlab" + os.sep, "stackless.py", "select_proto.py"))
+_OWN = tuple(os.fsencode(name) for name in OWN_FILES)
 
 
 def without_own_frames(lines: Iterable[bytes]) -> Iterator[bytes]:

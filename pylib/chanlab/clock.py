@@ -1,0 +1,273 @@
+"""What wakes a thread's tasklets from outside: time, descriptors, and what other threads bring.
+
+    at(seconds, event)        event.expire(sched) is called when so much time has passed: a heap
+    watch(source)             source.happened(sched) is called when its descriptor is ready: one selector
+    bring(source)             source.happened(sched) is called soon, whichever thread asks for it: an inbox
+
+All three are looked at in a switch, so that nothing runs behind a tasklet's back, and by the one idle wait
+(threads.wait()) when the ring is empty.  A scheduler has a clock from the first use on; a program without time and
+descriptors pays nothing.
+
+Rule (after Stackless, where run() returns when the ring is empty, and Go, where pending timers prevent a deadlock): an
+empty ring waits as long as something from outside can make a tasklet runnable, that is, as long as somebody waits
+for it.  A timer channel on which nobody waits keeps nobody from ending.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import heapq
+import itertools
+import math
+import selectors
+import socket
+import weakref
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol
+
+from . import threads
+
+if TYPE_CHECKING:
+    from .sched import Scheduler
+
+#: While tasklets run, descriptors are looked at no more often than this, in seconds: it takes a system call.
+GLANCE = 0.001
+#: A heap smaller than this is not worth sweeping.
+SMALL = 64
+
+
+class Event(Protocol):
+    """What can be told that its time has come."""
+
+    def expire(self, sched: Scheduler) -> None:
+        """The time has come.  Called within an operation."""
+
+    def awaited(self) -> bool:
+        """Whether a tasklet waits for it."""
+
+
+def seconds(value: float) -> float | None:
+    """A time to wait, in seconds; None for an infinite one.  TypeError, ValueError for what is none."""
+    if not isinstance(value, int | float):
+        try:
+            value = float(value)
+        except TypeError:
+            raise TypeError(f"a time to wait is a number of seconds, not {value!r}") from None
+    if value != value:
+        raise ValueError("a time to wait is a number of seconds, not nan")
+    return None if value == math.inf else value
+
+
+class Timer:
+    """An entry of the heap: when it is due, as monotonic() counts, and the event that it tells."""
+
+    __slots__ = ("_event", "_weak", "due")
+
+    def __init__(self, due: float, event: Event) -> None:
+        self.due = due
+        self._event: Event | None = event
+        self._weak: Callable[[], Event | None] = _nothing
+
+    @property
+    def event(self) -> Event | None:
+        """None when the timer was cancelled, or when nobody knows the event any more."""
+        return self._event if self._event is not None else self._weak()
+
+    def cancel(self) -> None:
+        """Forget about it.  It leaves the heap later."""
+        self._event, self._weak = None, _nothing
+
+    def hold(self, event: Event) -> None:
+        """Keep the event alive: somebody waits for it, whom maybe nobody else knows."""
+        self._event = event
+
+    def loosen(self) -> None:
+        """Keep the event no longer unless somebody waits for it."""
+        if self._event is not None and not self._event.awaited():
+            self._weak, self._event = weakref.ref(self._event), None
+
+
+def _nothing() -> None:
+    return None
+
+
+class Clock:
+    """The clock of one scheduler.
+
+    heap        (due, number, Timer), the earliest first; those of one instant in the order in which they were set
+    limit       how long the heap may get before it is swept
+    inbox       the sources that something has happened to, from any thread
+    promised    the sources without a descriptor that somebody has waited for, and that nothing has happened to
+    watched     descriptor -> {(EVENT_READ or EVENT_WRITE, id(source)): source}
+    selector    knows the same descriptors, and the reading end of `bell`
+    bell        a pair of sockets: one byte ends the selector's wait
+    """
+
+    def __init__(self, sched: Scheduler) -> None:
+        self.sched = sched
+        self.heap: list[tuple[float, int, Timer]] = []
+        self.limit = SMALL
+        self.inbox: collections.deque[Any] = collections.deque()
+        self.promised: dict[int, Any] = {}
+        self.watched: dict[int, dict[tuple[int, int], Any]] = {}
+        self.selector: selectors.BaseSelector | None = None
+        self.bell: tuple[socket.socket, socket.socket] | None = None
+        self._numbers = itertools.count()
+        self._glance = 0.0
+
+    # -- time ------------------------------------------------------------------------------------------------------------
+
+    def at(self, seconds: float, event: Event) -> Timer:
+        """Tell the event when so many seconds have passed.  Called within an operation."""
+        timer = Timer(monotonic() + seconds, event)
+        self.push(timer)
+        return timer
+
+    def push(self, timer: Timer) -> None:
+        """Put a timer into the heap: a new one, or one that ticks again."""
+        if len(self.heap) >= self.limit:
+            self._sweep()
+        heapq.heappush(self.heap, (timer.due, next(self._numbers), timer))
+
+    def _sweep(self) -> None:
+        """Throw out what is cancelled or forgotten.  The next time is when there is twice as much as was left over."""
+        for _, _, timer in self.heap:
+            timer.loosen()
+        self.heap = [entry for entry in self.heap if entry[2].event is not None]
+        heapq.heapify(self.heap)
+        self.limit = max(SMALL, 2 * len(self.heap))
+
+    def due(self) -> float:
+        """When the next timer is due, inf without one."""
+        while self.heap and self.heap[0][2].event is None:
+            heapq.heappop(self.heap)
+        return self.heap[0][0] if self.heap else math.inf
+
+    # -- descriptors and other threads ---------------------------------------------------------------------------------------
+
+    def watch(self, source: Any) -> None:
+        """Somebody waits for source.event on the descriptor source.fd.  OSError when that cannot be watched."""
+        known = self.watched.get(source.fd, {})
+        if (source.event, id(source)) not in known:
+            self._register(source.fd, {**known, (source.event, id(source)): source})
+
+    def _register(self, fd: int, sources: dict[tuple[int, int], Any]) -> None:
+        """Watch the descriptor for these sources from now on, or no more when there are none."""
+        if self.selector is None:
+            self._make_selector()
+        mask = 0
+        for event, _ in sources:
+            mask |= event
+        known = self.selector.get_map().get(fd)
+        if known is not None and known.events != mask:
+            with contextlib.suppress(OSError):  # closed meanwhile: the kernel has forgotten it
+                self.selector.unregister(fd)
+            known = None
+        if mask and known is None:
+            self.watched.pop(fd, None)
+            self.selector.register(fd, mask)
+        if sources:
+            self.watched[fd] = sources
+        else:
+            self.watched.pop(fd, None)
+
+    def _make_selector(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.bell = socket.socketpair()
+        for end in self.bell:
+            end.setblocking(False)
+        self.selector.register(self.bell[0], selectors.EVENT_READ)
+
+    def promise(self, source: Any) -> None:
+        """Somebody waits for what will be brought to the source."""
+        self.promised[id(source)] = source
+
+    def bring(self, source: Any) -> None:
+        """Something has happened to the source.  Called by any thread, outside of any operation."""
+        self.inbox.append(source)
+        if self.sched.idle:
+            threads.ring(self.sched)
+
+    def ring(self) -> None:
+        """End the selector's wait.  Called by another thread."""
+        bell = self.bell
+        if bell is not None:
+            with contextlib.suppress(OSError):  # full: it has been rung often enough; closed: nobody waits
+                bell[1].send(b"!")
+
+    # -- the ends -------------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """The thread ends."""
+        selector, bell = self.selector, self.bell
+        self.selector = self.bell = None
+        if selector is not None:
+            selector.close()
+            for end in bell:
+                end.close()
+
+    def after_fork(self) -> None:
+        """In the child: the parent's selector must be left alone, and what other threads would bring never comes."""
+        self.close()
+        self.inbox.clear()
+        self.promised.clear()
+        watched, self.watched = self.watched, {}
+        for fd, sources in watched.items():
+            with contextlib.suppress(OSError):
+                self._register(fd, sources)
+
+    # -- what the scheduler asks -----------------------------------------------------------------------------------------------
+
+    def look(self, found: Iterable | None = None) -> None:
+        """Do what is due.  `found` is what the selector has just found.  Called within an operation."""
+        while self.inbox:
+            source = self.inbox.popleft()
+            self.promised.pop(id(source), None)
+            source.happened(self.sched)
+        if self.heap or self.watched:
+            now = monotonic()
+            if self.heap and self.heap[0][0] <= now:
+                self._expire(now)
+            if found is None and self.watched and now >= self._glance:
+                self._glance = now + GLANCE
+                found = self.selector.select(0)
+        if found:
+            self._tell(found)
+
+    def _expire(self, now: float) -> None:
+        while self.heap and self.heap[0][0] <= now:
+            event = heapq.heappop(self.heap)[2].event
+            if event is not None:
+                event.expire(self.sched)
+
+    def _tell(self, found: Iterable) -> None:
+        """Tell the sources what the selector has found."""
+        for key, mask in found:
+            if key.fileobj is self.bell[0]:
+                with contextlib.suppress(BlockingIOError):
+                    self.bell[0].recv(4096)
+                continue
+            sources = dict(self.watched.get(key.fd, {}))
+            for (event, number), source in list(sources.items()):
+                if mask & event:
+                    source.happened(self.sched)
+                if not source.awaited():
+                    del sources[event, number]
+            self._register(key.fd, sources)
+
+    def awaited(self) -> bool:
+        """Whether somebody waits for something from outside.  Asked by other threads, too."""
+        return (
+            any((event := timer.event) is not None and event.awaited() for _, _, timer in self.heap)
+            or any(source.awaited() for sources in list(self.watched.values()) for source in list(sources.values()))
+            or any(source.awaited() for source in list(self.promised.values()))
+        )
+
+
+def of(sched: Scheduler) -> Clock:
+    """The scheduler's clock, made at the first use."""
+    if sched.clock is None:
+        sched.clock = Clock(sched)
+    return sched.clock

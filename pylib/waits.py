@@ -1,0 +1,275 @@
+"""Descriptors, and results of OS threads and of asyncio, as channels: for receive() and as cases of a select.
+
+    readable(sock).receive()                         wait until there is something to read
+    select([work.receiveCase(), readable(sock).receiveCase()], timeout=5)
+    result(in_thread(hashlib.scrypt, ...)).receive()
+    result(session.get(url)).receive()               a coroutine runs in an asyncio loop of its own thread
+
+These channels can only be received from.  While a tasklet waits for one the others run; when all wait, the thread
+sleeps in one selector.  Nothing is polled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import errno
+import os
+import select as _os_select
+import selectors
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from chanlab import clock, threads
+from chanlab.bomb import bomb, of_error
+from chanlab.channel import ALONE, SEND, channel, notify, wait, wake
+from chanlab.sched import Scheduler, here
+from chanlab.watch import watch
+
+__all__ = ["in_thread", "readable", "result", "writable"]
+
+
+class source(channel):
+    """A channel on which something from outside is received, as often as one asks, once it is there.
+
+    A subclass says whether it is there (_there()), what it is (_get(): a value or a bomb), and how a tasklet that
+    waits will hear of it (_listen()).
+    """
+
+    __slots__ = ()
+    what = "something from outside"
+
+    def _check_send(self) -> None:
+        raise TypeError(f"{self.label} brings {self.what}: it can only be received from")
+
+    def close(self) -> None:
+        """TypeError."""
+        raise TypeError(f"{self.label} brings {self.what}: it cannot be closed")
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"cannot pickle {self.label}: it brings {self.what}")
+
+    def _act(self, direction: int, value: Any) -> Any:
+        if direction > 0:
+            self._check_send()
+        sched = here.sched
+        if watch.callback is not None:
+            notify(sched, self, direction, value, not self._there())
+        if sched.busy:
+            sched.refuse()
+        try:
+            sched.enter()
+            if self._there():
+                self._commit(sched, direction, ALONE, value)
+            else:
+                wait(sched, self, direction, value)
+            return sched.switch()
+        except BaseException:
+            sched.recover()
+            raise
+
+    def _ready(self, direction: int) -> Any:
+        return ALONE if self._there() else None
+
+    def _commit(self, sched: Scheduler, direction: int, peer: Any, value: Any) -> None:
+        sched.current._tempval = self._get()
+        if watch.trace is not None:
+            watch.trace("fire", channel=self, peer=sched.current)
+
+    def _post(self, waiter: Any, direction: int) -> None:
+        self._listen(clock.of(here.sched))
+        channel._post(self, waiter, direction)
+
+    def _comes(self) -> bool:
+        return True
+
+    # As a source of the clock:
+
+    def awaited(self) -> bool:
+        return self._receivers.head is not None
+
+    def happened(self, sched: Scheduler) -> None:
+        """Something may be there: all who wait get it."""
+        for _ in range(len(self._receivers)):
+            if self._receivers.head is not None and self._there():
+                task, _value = wake(sched, self._receivers.head, SEND, self._get())
+                if watch.trace is not None:
+                    watch.trace("fire", channel=self, peer=task)
+
+
+source.__module__ = "waits"
+
+
+class descriptor(source):
+    """See readable() and writable()."""
+
+    __slots__ = ("_poll", "event", "fd", "file")
+
+    def __new__(cls, file: Any, event: int) -> descriptor:
+        self = channel.__new__(cls)
+        self.file = file
+        self.fd = file if isinstance(file, int) else file.fileno()
+        self.event = event
+        self._poll = _os_select.poll()
+        self._poll.register(self.fd, _POLL[event])
+        if not self._is_open():
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF), str(file))
+        return self
+
+    what = "the readiness of a descriptor"
+
+    def _is_open(self) -> bool:
+        return not any(mask & _os_select.POLLNVAL for _, mask in self._poll.poll(0))
+
+    def _there(self) -> bool:
+        return bool(self._poll.poll(0))
+
+    def _get(self) -> Any:
+        if self._is_open():
+            return self.file
+        return bomb(OSError, OSError(errno.EBADF, os.strerror(errno.EBADF), str(self.file)))
+
+    def _listen(self, own: clock.Clock) -> None:
+        own.watch(self)
+
+
+descriptor.__module__ = "waits"
+_POLL = {selectors.EVENT_READ: _os_select.POLLIN, selectors.EVENT_WRITE: _os_select.POLLOUT}
+
+
+def readable(file: Any) -> channel:
+    """A channel on which `file` itself is received whenever reading from it would not block.
+
+    `file` is a descriptor's number or has a fileno().  OSError, ValueError when it is not open.  Who closes it while
+    a tasklet waits should wake that one by other means: the kernel forgets a closed descriptor in silence.
+    """
+    return descriptor(file, selectors.EVENT_READ)
+
+
+def writable(file: Any) -> channel:
+    """A channel on which `file` itself is received whenever writing to it would not block; see readable()."""
+    return descriptor(file, selectors.EVENT_WRITE)
+
+
+class outcome(source):
+    """See result()."""
+
+    __slots__ = ("_clocks", "_future")
+    what = "the result of a future"
+
+    def __new__(cls, future: Any) -> outcome:
+        self = channel.__new__(cls)
+        self._future = future
+        self._clocks: list[clock.Clock] = []
+        return self
+
+    def _there(self) -> bool:
+        return self._future.done()
+
+    def _get(self) -> Any:
+        try:
+            return self._future.result()
+        except BaseException as error:
+            return of_error(error)
+
+    def _comes(self) -> bool:
+        return True
+
+    def _listen(self, own: clock.Clock) -> None:
+        own.promise(self)
+        if own in self._clocks:
+            return
+        self._clocks.append(own)
+        if len(self._clocks) > 1:
+            return
+        if isinstance(self._future, asyncio.Future):
+            self._future.get_loop().call_soon_threadsafe(self._future.add_done_callback, self._bring)
+        else:
+            self._future.add_done_callback(self._bring)
+
+    def _bring(self, _future: Any) -> None:
+        """The future is done.  Called in any thread, even in the middle of an operation of this one."""
+        for own in list(self._clocks):
+            own.bring(self)
+
+
+outcome.__module__ = "waits"
+
+
+def result(future: Any) -> channel:
+    """A channel on which the result of a future is received, or its exception raised, once it is done.
+
+    `future` is a concurrent.futures.Future, an asyncio future or task (whose loop runs in another thread), or a
+    coroutine, which is given to a loop in a thread of ours.  TypeError for anything else.
+    """
+    if asyncio.iscoroutine(future):
+        future = asyncio.run_coroutine_threadsafe(_counted(future), _loop())
+    elif not (isinstance(future, concurrent.futures.Future) or asyncio.isfuture(future)):
+        raise TypeError(f"result() needs a future or a coroutine, not {type(future).__name__}")
+    return outcome(future)
+
+
+def in_thread(func: Callable, /, *args: object, **kwargs: object) -> channel:
+    """Call func(*args, **kwargs) in another OS thread, of a pool.  A channel on which its result is received."""
+    return outcome(_pool().submit(_working, func, args, kwargs))
+
+
+# -- the threads that do it ------------------------------------------------------------------------------------------------
+# They count as resting (threads.resting) while they have no work, so that nobody waits for them in vain.
+
+_kept: dict[str, Any] = {}
+_lock = threading.Lock()
+_coroutines: set[object] = set()
+
+
+def _pool() -> concurrent.futures.ThreadPoolExecutor:
+    with _lock:
+        if "pool" not in _kept:
+            _kept["pool"] = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="waits", initializer=_rest)
+        return _kept["pool"]
+
+
+def _rest() -> None:
+    threads.resting.add(threading.get_ident())
+
+
+def _working(func: Callable, args: tuple, kwargs: dict) -> Any:
+    threads.resting.discard(threading.get_ident())
+    try:
+        return func(*args, **kwargs)
+    finally:
+        _rest()
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    with _lock:
+        if "loop" not in _kept:
+            loop = asyncio.new_event_loop()
+            thread = threading.Thread(target=loop.run_forever, name="waits: asyncio", daemon=True)
+            thread.start()
+            threads.resting.add(thread.ident)
+            _kept["loop"] = loop
+        return _kept["loop"]
+
+
+async def _counted(coroutine: Any) -> Any:
+    mark = object()
+    _coroutines.add(mark)
+    threads.resting.discard(threading.get_ident())
+    try:
+        return await coroutine
+    finally:
+        _coroutines.discard(mark)
+        if not _coroutines:
+            _rest()
+
+
+def _after_fork_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()
+    _kept.clear()
+    _coroutines.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
