@@ -47,7 +47,6 @@ class chan(channel):
     """
 
     __slots__ = ("_buffer", "_size")
-    _is_go = True
 
     def __new__(cls, size: int = 0, *_args: object, **_kwargs: object) -> chan:
         size = operator.index(size)
@@ -194,6 +193,9 @@ class chan(channel):
             if watch.trace is not None:
                 watch.trace("drained", me, self)
 
+    def _is_go(self) -> bool:
+        return True
+
     def _put(self, sender: tasklet, value: Any) -> None:
         self._buffer.append(value)
         if watch.trace is not None:
@@ -207,7 +209,6 @@ class _Nil(chan):
     """The nil channel: nothing ever happens on it."""
 
     __slots__ = ()
-    _live = False
 
     def __repr__(self) -> str:
         return "nil"
@@ -217,6 +218,9 @@ class _Nil(chan):
 
     def _ready(self, direction: int) -> None:
         return None
+
+    def _is_nil(self) -> bool:
+        return True
 
     def close(self) -> None:
         """ClosedError."""

@@ -386,7 +386,7 @@ def _live(cases: Iterable[case]) -> list[case]:
             raise TypeError(
                 f"{_who()}: case {c.index} has been changed into one of {c.channel!r} in direction {c.direction!r}"
             )
-        if c.channel._live:
+        if not c.channel._is_nil():
             live.append(c)
     return live
 

@@ -38,7 +38,7 @@ class source(channel):
     """
 
     __slots__ = ()
-    what = "something from outside"
+    what = property(lambda self: "something from outside", doc="What it brings.")
 
     def _check_send(self) -> None:
         raise TypeError(f"{self.label} brings {self.what}: it can only be received from")
@@ -117,7 +117,7 @@ class descriptor(source):
             raise OSError(errno.EBADF, os.strerror(errno.EBADF), str(file))
         return self
 
-    what = "the readiness of a descriptor"
+    what = property(lambda self: "the readiness of a descriptor", doc="What it brings.")
 
     def _is_open(self) -> bool:
         return not any(mask & _os_select.POLLNVAL for _, mask in self._poll.poll(0))
@@ -156,7 +156,7 @@ class outcome(source):
     """See result()."""
 
     __slots__ = ("_clocks", "_future")
-    what = "the result of a future"
+    what = property(lambda self: "the result of a future", doc="What it brings.")
 
     def __new__(cls, future: Any) -> outcome:
         self = channel.__new__(cls)

@@ -184,10 +184,13 @@ class channel:
     def _check_send(self) -> None:
         """TypeError when nothing can be sent here."""
 
-    #: Whether anything can ever happen here; not on Go's nil channel.
-    _live = True
-    #: Whether a deadlock on it is told as Go tells it.
-    _is_go = False
+    def _is_nil(self) -> bool:
+        """Whether nothing can ever happen here."""
+        return False
+
+    def _is_go(self) -> bool:
+        """Whether a deadlock on it is told as Go tells it."""
+        return False
 
     # -- cases of a select -------------------------------------------------------------------------------------------------
 

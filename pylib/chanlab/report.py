@@ -65,7 +65,7 @@ def comes(*wish: Any) -> bool:
 
 def is_go(*wish: Any) -> bool:
     """Whether a Go channel is waited for."""
-    return bool(wish) and any(channel._is_go for channel, _ in _pairs(*wish))
+    return bool(wish) and any(channel._is_go() for channel, _ in _pairs(*wish))
 
 
 def last_one(*wish: Any) -> str:
