@@ -130,7 +130,7 @@ class chan(channel):
         while self._receivers.head is not None:
             wake(sched, self._receivers.head, SEND, CLOSED)
         while self._senders.head is not None:
-            wake(sched, self._senders.head, RECEIVE, bomb(ClosedError, ClosedError("send on closed channel")))
+            wake(sched, self._senders.head, SEND, bomb(ClosedError, ClosedError("send on closed channel")))
 
     def open(self) -> None:
         """A Go channel cannot be opened again: ClosedError."""

@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import heapq
 import itertools
 import math
+import operator
 import selectors
 import socket
 import weakref
@@ -53,7 +55,7 @@ def seconds(value: float) -> float | None:
     if not isinstance(value, int | float):
         try:
             value = float(value)
-        except TypeError:
+        except (TypeError, ValueError):
             raise TypeError(f"a time to wait is a number of seconds, not {value!r}") from None
     if value != value:
         raise ValueError("a time to wait is a number of seconds, not nan")
@@ -148,30 +150,25 @@ class Clock:
     # -- descriptors and other threads ---------------------------------------------------------------------------------------
 
     def watch(self, source: Any) -> None:
-        """Somebody waits for source.event on the descriptor source.fd.  OSError when that cannot be watched."""
-        known = self.watched.get(source.fd, {})
-        if (source.event, id(source)) not in known:
-            self._register(source.fd, {**known, (source.event, id(source)): source})
+        """Somebody is about to wait for source.event on the descriptor source.fd.  OSError when that is impossible."""
+        if not source.awaited():
+            sources = {k: s for k, s in self.watched.get(source.fd, {}).items() if s.awaited()}
+            sources[source.event, id(source)] = source
+            self._register(source.fd, sources)
 
     def _register(self, fd: int, sources: dict[tuple[int, int], Any]) -> None:
-        """Watch the descriptor for these sources from now on, or no more when there are none."""
+        """Watch the descriptor for these sources from now on, or no more when there are none.
+
+        Always anew: the number may be that of another file by now, which the kernel does not know yet.
+        """
         if self.selector is None:
             self._make_selector()
-        mask = 0
-        for event, _ in sources:
-            mask |= event
-        known = self.selector.get_map().get(fd)
-        if known is not None and known.events != mask:
+        if self.watched.pop(fd, None) is not None:
             with contextlib.suppress(OSError):  # closed meanwhile: the kernel has forgotten it
                 self.selector.unregister(fd)
-            known = None
-        if mask and known is None:
-            self.watched.pop(fd, None)
-            self.selector.register(fd, mask)
         if sources:
+            self.selector.register(fd, functools.reduce(operator.or_, (event for event, _ in sources)))
             self.watched[fd] = sources
-        else:
-            self.watched.pop(fd, None)
 
     def _make_selector(self) -> None:
         self.selector = selectors.DefaultSelector()
@@ -249,13 +246,14 @@ class Clock:
                 with contextlib.suppress(BlockingIOError):
                     self.bell[0].recv(4096)
                 continue
-            sources = dict(self.watched.get(key.fd, {}))
+            sources = dict(self.watched[key.fd])
             for (event, number), source in list(sources.items()):
                 if mask & event:
                     source.happened(self.sched)
                 if not source.awaited():
                     del sources[event, number]
-            self._register(key.fd, sources)
+            if len(sources) < len(self.watched[key.fd]):
+                self._register(key.fd, sources)
 
     def awaited(self) -> bool:
         """Whether somebody waits for something from outside.  Asked by other threads, too."""

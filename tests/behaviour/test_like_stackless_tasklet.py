@@ -16,6 +16,8 @@ import stackless
 from stackless import TaskletExit, channel, tasklet
 
 pytestmark = pytest.mark.usefixtures("leftovers")
+#: The Python ring refers to a member twice, the C ring once, as Stackless does (docs/divergences.md).
+PYTHON_RING = stackless.implementation()["runq"] == "py"
 
 
 @contextlib.contextmanager
@@ -899,7 +901,7 @@ def test_refcounts():
     t = tasklet(lambda: None)
     assert sys.getrefcount(t) == 2
     t.setup()
-    assert sys.getrefcount(t) == 3
+    assert sys.getrefcount(t) == 3 + PYTHON_RING
     t.remove()
     assert sys.getrefcount(t) == 2
     t.run()
@@ -908,13 +910,13 @@ def test_refcounts():
     t.run()
     assert sys.getrefcount(t) == 2
     t.insert()
-    assert sys.getrefcount(t) == 3
+    assert sys.getrefcount(t) == 3 + PYTHON_RING
     t.run()
     assert sys.getrefcount(t) == 2
     c = channel()
     t = tasklet(c.receive)()
     t.run()
-    assert sys.getrefcount(t) == 3
+    assert sys.getrefcount(t) == 3 + PYTHON_RING
     c.send(None)
     assert sys.getrefcount(t) == 2
     t = tasklet(c.receive)()
