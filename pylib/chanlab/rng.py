@@ -9,8 +9,9 @@ same in Python and in C and never grows.  Each OS thread has one of its own.
 
 When numbers are drawn, and only then (the same in every twin):
 
-    1. a select that finds two or more cases ready draws one number below their count, in list order;
-    2. whoever completes a blocked select that offers two or more cases of that channel and direction draws one
+    1. a select that finds two or more cases ready draws one number below their count, in list order (arrays flattened,
+       cases that cannot happen left out); pri_select draws none;
+    2. whoever completes a blocked select (a partner, close(), a timer) that offers two or more cases of that channel and direction draws one
        number below the count of those, in list order, from the generator of the thread that completes it.
 
 The seed is `CHANLAB_SEED` (the host's `--seed`) when given, else 64 random bits.  The main thread starts from the

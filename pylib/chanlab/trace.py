@@ -58,6 +58,10 @@ class Trace:
                    withdraw          `tasklet` no longer waits on `channel`: its select took another case, or it was
                                      killed or thrown at
                    close             `channel` is closed
+                   put, take         `tasklet`'s `value` goes into the buffer of `channel`, `tasklet` takes it from there
+                   drained           `tasklet` receives the end of `channel`, which is closed
+                   timeout           `tasklet`'s select or sleep is over
+                   fire              what comes on `channel` by time or from outside goes to `peer`
         tasklet, peer, channel       labels
         direction                    1 send, -1 receive, as `tasklet` sees it
         value                        repr, cut to 60 characters, without addresses
