@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import stackless  # noqa: F401  first of all: it puts the layers together
 from chanlab import clock
 from chanlab.bomb import bomb
 from chanlab.channel import ALONE, CLOSED, RECEIVE, SEND, channel, commit, notify, shown, wait, wake

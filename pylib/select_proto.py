@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import stackless  # noqa: F401  first of all: it puts the layers together
 from chanlab import channel as core
 from chanlab import clock
 from chanlab.bomb import bomb, of_error

@@ -21,6 +21,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import stackless  # noqa: F401  first of all: it puts the layers together
 from chanlab import clock, threads
 from chanlab.bomb import bomb, of_error
 from chanlab.channel import ALONE, SEND, channel, notify, wait, wake
@@ -204,7 +205,8 @@ def result(future: Any) -> channel:
     coroutine, which is given to a loop in a thread of ours.  TypeError for anything else.
     """
     if asyncio.iscoroutine(future):
-        future = asyncio.run_coroutine_threadsafe(_counted(future), _loop())
+        mark = _queue()
+        future = asyncio.run_coroutine_threadsafe(_counted(future, mark), _loop())
     elif not (isinstance(future, concurrent.futures.Future) or asyncio.isfuture(future)):
         raise TypeError(f"result() needs a future or a coroutine, not {type(future).__name__}")
     return outcome(future)
@@ -212,7 +214,8 @@ def result(future: Any) -> channel:
 
 def in_thread(func: Callable, /, *args: object, **kwargs: object) -> channel:
     """Call func(*args, **kwargs) in another OS thread, of a pool.  A channel on which its result is received."""
-    return outcome(_pool().submit(_working, func, args, kwargs))
+    pool = _pool()
+    return outcome(pool.submit(_working, _queue(), func, args, kwargs))
 
 
 # -- the threads that do it ------------------------------------------------------------------------------------------------
@@ -234,8 +237,19 @@ def _rest() -> None:
     threads.resting.add(threading.get_ident())
 
 
-def _working(func: Callable, args: tuple, kwargs: dict) -> Any:
+def _queue() -> object:
+    mark = object()
+    threads.queued.add(mark)
+    return mark
+
+
+def _begin(mark: object) -> None:
     threads.resting.discard(threading.get_ident())
+    threads.queued.discard(mark)
+
+
+def _working(mark: object, func: Callable, args: tuple, kwargs: dict) -> Any:
+    _begin(mark)
     try:
         return func(*args, **kwargs)
     finally:
@@ -253,10 +267,9 @@ def _loop() -> asyncio.AbstractEventLoop:
         return _kept["loop"]
 
 
-async def _counted(coroutine: Any) -> Any:
-    mark = object()
+async def _counted(coroutine: Any, mark: object) -> Any:
     _coroutines.add(mark)
-    threads.resting.discard(threading.get_ident())
+    _begin(mark)
     try:
         return await coroutine
     finally:

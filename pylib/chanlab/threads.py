@@ -51,11 +51,15 @@ def join(sched: Scheduler) -> None:
 
 #: Ids of threads that will not use tasklets until they are given work: those that waits.py keeps.
 resting: set[int] = set()
+#: Work that was given to such threads, and that none of them has begun.
+queued: set[object] = set()
 
 
 def may_be_woken(sched: Scheduler) -> bool:
     """Whether another thread could still make a tasklet of this one runnable: one that is alive, and not waiting itself
     or waiting only for what comes from outside."""
+    if queued:
+        return True
     for ident in sys._current_frames():
         if ident != sched.thread_id and ident not in resting:
             other = schedulers.get(ident)
@@ -135,6 +139,7 @@ def _after_fork_in_child() -> None:
     LOCK = threading.RLock()
     many = False
     resting.clear()
+    queued.clear()
     for ident, sched in list(schedulers.items()):
         if ident == threading.get_ident():
             sched.locked = 0
