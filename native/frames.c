@@ -166,9 +166,20 @@ static int visit_frame(const struct Known *known, visitproc visit, void *arg)
     return 0;
 }
 
+/* Whether the interpreter is being taken down.  Then a daemon thread that was running a stack is no thread any more:
+ * its data stack is gone, and runs() does not know it. */
+static int ends(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing();
+#else
+    return _Py_IsFinalizing();
+#endif
+}
+
 int frames_visit(const Frames *frames, visitproc visit, void *arg)
 {
-    if (!frames->count || runs(frames))
+    if (!frames->count || ends() || runs(frames))
         return 0;
     for (int i = 0; i < frames->count; i++) {
         int stop = visit_frame(&frames->known[i], visit, arg);

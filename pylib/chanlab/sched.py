@@ -69,6 +69,7 @@ class Scheduler:
     switch_trap     while non-zero, every real switch is refused
     rng             the generator of select's choices
     thread_id       as threading.get_ident(), -1 once the thread has ended
+    bottoms         what the hub's greenlet runs, and what a tasklet's runs: life
     started         greenlet -> weak reference to its tasklet, for all that have started and not ended
     moving          a tasklet on its way from a channel's queue to the ring
     failed          the error that the running tasklet is just ending with, or None
@@ -80,6 +81,7 @@ class Scheduler:
     __slots__ = (
         "__weakref__",
         "alarm",
+        "bottoms",
         "busy",
         "clock",
         "collecting",

@@ -38,17 +38,18 @@ def prepare(sched) -> None:
 def finish(sched) -> None:
     """The thread ends: let go of the hub, whose frame holds the scheduler."""
     sched.hub.throw(_greenlet.GreenletExit)
-    sched.hub = None
+    sched.hub = sched.bottoms = None
 
 
 def _start_hub(sched, main, caller) -> None:
     """Make the hub, whose first switch is back to `caller`.
 
-    It gets no arguments: should the thread be a daemon's and be ended by the interpreter's end, greenlet would
-    release them without the interpreter's lock.
+    It gets no arguments, and what greenlets run is kept in sched.bottoms: should the thread be a daemon's and be ended
+    by the interpreter's end, greenlet would release them without the interpreter's lock, and must not be the last.
     """
     sched.next_greenlet = caller
-    sched.hub = _new(types.MethodType(_hub, sched), main)
+    sched.bottoms = (types.MethodType(_hub, sched), sched.life)
+    sched.hub = _new(sched.bottoms[0], main)
     sched.hub.switch()
 
 
@@ -123,7 +124,7 @@ def _prepare_start(sched, target) -> None:
     if target._stack is None:
         target._stack = for_start()
     if target._greenlet is None:
-        stack = _new(sched.life, sched.hub)
+        stack = _new(sched.bottoms[1], sched.hub)
         stack.gr_context = target._context
         target._greenlet = stack
     sched.next_greenlet = target._greenlet

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from chanlab.ab import diff, equality, plan, report
+from chanlab.ab import diff, equality, plan, report, sides
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 20])
@@ -73,7 +73,7 @@ def test_a_line_that_is_no_event_is_shown_as_it_is(line):
 
 
 def test_own_frames_do_not_count():
-    own = equality.PYLIB
+    own = sides.PYLIB
     text = f"""\
 Traceback (most recent call last):
   File "user.py", line 3, in <module>
