@@ -199,14 +199,7 @@ print("no")
 }
 
 
-#: A daemon thread that is inside a tasklet when the process ends is ended by CPython on a greenlet's stack.  Under the
-#: host that often crashes at the very end (never seen with plain python3); the cause is not found yet.
-CRASHES = pytest.mark.xfail(strict=False, reason="the end of a busy daemon thread with tasklets may crash the host")
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[CRASHES] if name == "daemon_thread" else []) for name in CASES]
-)
+@pytest.mark.parametrize("name", CASES)
 def test_exit(script, name):
     src, rc, out = CASES[name]
     d = script(src)
