@@ -286,7 +286,6 @@ def test_channel_wakes_threads():
     for i in range(20):
         c.send(i)
         assert d.receive() == 2 * i
-    c.close()
     c.send_exception(StopIteration)
     th.join(5)
     assert not th.is_alive()
