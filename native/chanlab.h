@@ -20,6 +20,9 @@ typedef struct Link {
 typedef struct ModuleState {
     PyTypeObject *link_type;
     PyTypeObject *call_type;
+    PyTypeObject *private_type;    /* NULL where there are no private stacks */
+    PyObject *greenlet_getcurrent; /* greenlet.getcurrent, owned, or NULL */
+    PyObject *str_next_greenlet;
     PyObject *set_function[2]; /* CPython's own sys.settrace and sys.setprofile, see tracing.c; owned */
     PyObject *loop_depths;     /* see depths.c; owned, or NULL */
     Py_ssize_t extra_index;    /* where code objects keep what it found; negative: nowhere */
@@ -32,6 +35,8 @@ int chanlab_add_runq(PyObject *module);
 int chanlab_add_tracing(PyObject *module);
 int chanlab_add_depths(PyObject *module);
 int chanlab_add_stack(PyObject *module);
+int chanlab_add_private(PyObject *module);
+int chanlab_add_arena(PyObject *module);
 
 /* The state of the module that the final heap type of `self` belongs to; NULL with TypeError when the module is gone.
  */

@@ -29,6 +29,7 @@
 #include <opcode.h>
 
 #include "depths.h"
+#include "state.h"
 #endif
 
 #ifdef FRAMES_KNOWN
@@ -40,13 +41,6 @@ struct Known {
 
 /* Before 3.11.2 a frame that is being torn down could still be walked (CPython's issue 99729). */
 #define OLDEST 0x030B02F0
-
-static void *root_of(const _PyStackChunk *chunk)
-{
-    while (chunk && chunk->previous)
-        chunk = chunk->previous;
-    return (void *)chunk;
-}
 
 int frames_known(void) { return Py_Version >= OLDEST && (Py_Version >> 16) == (PY_VERSION_HEX >> 16); }
 

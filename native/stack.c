@@ -1,28 +1,17 @@
 /* stack.c - what a parked tasklet's stack carries besides its C stack, which is greenlet's: its frames, for the
  * collector, and its tracing.  Mirror of pylib/chanlab/stack.py; used whenever this module is there, whatever the
  * hooks, since Python alone can do only half of it. */
+#include "business.h"
 #include "frames.h"
 #include "tracing.h"
 
-struct Call;
-
-/* Who owns what the tasklet runs?  Not the C stack, since what that owns keeps everything it knows alive for the
- * collector.  So the Stack owns it and shows it, and the Call, which is on the C stack, only borrows it; should the
- * Stack be gone before the C stack is, the Call inherits. */
 typedef struct Stack {
     PyObject_HEAD
-    PyObject *greenlet;                 /* in whose memory the frames are, owned; NULL before and after */
-    PyObject *function, *args, *kwargs; /* what the tasklet runs; the same */
-    struct Call *call;                  /* borrowed; the same */
-    Frames frames;                      /* known while it is parked */
-    Tracing tracing;                    /* the same */
+    PyObject *greenlet; /* in whose memory the frames are, owned; NULL before and after */
+    Business business;
+    Frames frames;   /* known while it is parked */
+    Tracing tracing; /* the same */
 } Stack;
-
-typedef struct Call {
-    PyObject_HEAD
-    Stack *stack;                       /* borrowed, NULL when it is gone */
-    PyObject *function, *args, *kwargs; /* inherited from it then, else NULL */
-} Call;
 
 /* park(): the stack is about to be left.  Remember its frames, and take its tracing off the thread. */
 static PyObject *stack_park(PyObject *self, PyObject *Py_UNUSED(ignored))
@@ -53,77 +42,24 @@ static PyObject *stack_start(PyObject *self, PyObject *arguments)
     if (!state ||
         !PyArg_ParseTuple(arguments, "OOO!O!", &greenlet, &function, &PyTuple_Type, &args, &PyDict_Type, &kwargs))
         return NULL;
-    if (stack->call) {
-        PyErr_SetString(PyExc_RuntimeError, "the stack is in use");
-        return NULL;
-    }
-    Call *call = PyObject_New(Call, state->call_type);
+    PyObject *call = business_begin(&stack->business, state, function, args, kwargs);
     if (!call)
         return NULL;
-    call->stack = stack;
-    call->function = call->args = call->kwargs = NULL;
-    stack->call = call;
     frames_begin(&stack->frames);
-    stack->greenlet = Py_NewRef(greenlet);
-    stack->function = Py_NewRef(function);
-    stack->args = Py_NewRef(args);
-    stack->kwargs = Py_NewRef(kwargs);
-    return (PyObject *)call;
-}
-
-static PyObject *call_call(PyObject *self, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
-{
-    Call *call = (Call *)self;
-    Stack *stack = call->stack;
-    if (!stack) {
-        PyErr_SetString(PyExc_RuntimeError, "the stack is gone");
-        return NULL;
-    }
-    if (!stack->function) {
-        PyErr_SetString(PyExc_RuntimeError, "the stack is in use");
-        return NULL;
-    }
-    return PyObject_Call(stack->function, stack->args, stack->kwargs);
-}
-
-/* The Stack parts with the call: the tasklet has run, or is forgotten.  The Call owns what it runs from now on. */
-static void inherit(Call *call, Stack *stack)
-{
-    call->function = stack->function;
-    call->args = stack->args;
-    call->kwargs = stack->kwargs;
-    call->stack = NULL;
-    stack->function = stack->args = stack->kwargs = NULL;
-    stack->call = NULL;
-    frames_end(&stack->frames);
-}
-
-static void call_dealloc(PyObject *self)
-{
-    Call *call = (Call *)self;
-    PyTypeObject *type = Py_TYPE(self);
-    if (call->stack) {
-        Stack *stack = call->stack;
-        inherit(call, stack);
-        Py_CLEAR(stack->greenlet);
-    }
-    Py_XDECREF(call->function);
-    Py_XDECREF(call->args);
-    Py_XDECREF(call->kwargs);
-    type->tp_free(self);
-    Py_DECREF(type);
+    Py_XSETREF(stack->greenlet, Py_NewRef(greenlet));
+    return call;
 }
 
 static int stack_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Stack *stack = (Stack *)self;
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(stack->function);
-    Py_VISIT(stack->args);
-    Py_VISIT(stack->kwargs);
     Py_VISIT(stack->tracing.trace_object);
     Py_VISIT(stack->tracing.profile_object);
-    return frames_visit(&stack->frames, visit, arg);
+    if (!stack->business.call) /* it is over, and so are its frames */
+        return 0;
+    int stop = business_visit(&stack->business, visit, arg);
+    return stop ? stop : frames_visit(&stack->frames, visit, arg);
 }
 
 /* The frames cannot be cleared: whoever finds the tasklet unreachable kills it first. */
@@ -138,8 +74,7 @@ static void stack_dealloc(PyObject *self)
     Stack *stack = (Stack *)self;
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    if (stack->call)
-        inherit(stack->call, stack);
+    business_end(&stack->business);
     frames_end(&stack->frames);
     stack_clear(self);
     Py_CLEAR(stack->greenlet); /* which unwinds its frames, if they are still there */
@@ -188,26 +123,12 @@ static PyType_Spec stack_spec = {
     .slots = stack_slots,
 };
 
-static PyType_Slot call_slots[] = {
-    {Py_tp_doc, "The call of a tasklet's function."},
-    {Py_tp_dealloc, call_dealloc},
-    {Py_tp_call, call_call},
-    {0, NULL},
-};
-
-static PyType_Spec call_spec = {
-    .name = "_chanlab.Call",
-    .basicsize = sizeof(Call),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .slots = call_slots,
-};
-
 int chanlab_add_stack(PyObject *module)
 {
     ModuleState *state = PyModule_GetState(module);
     PyObject *stack_type = PyType_FromModuleAndSpec(module, &stack_spec, NULL);
-    state->call_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &call_spec, NULL);
-    int failed = stack_type && state->call_type ? PyModule_AddType(module, (PyTypeObject *)stack_type) : -1;
+    int failed =
+        stack_type && business_add(state, module) == 0 ? PyModule_AddType(module, (PyTypeObject *)stack_type) : -1;
     Py_XDECREF(stack_type);
-    return failed ? failed : PyModule_AddIntConstant(module, "sees_frames", frames_known());
+    return failed < 0 ? failed : PyModule_AddIntConstant(module, "sees_frames", frames_known());
 }

@@ -28,7 +28,7 @@ def collect(sched: Scheduler, task: tasklet) -> None:
     """A started tasklet of this scheduler is being deallocated: kill it now, or doom it."""
     if sched.thread_id == -1:
         return
-    sched.started[task._greenlet] = weakref.ref(task)
+    sched.started[id(task._greenlet)] = weakref.ref(task)
     if core.here.sched is not sched or not may_kill(sched):
         sched.doomed.append(task)
     else:

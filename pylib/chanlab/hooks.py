@@ -6,7 +6,7 @@
     all                  every hook that has a C twin here
     waitq,runq           these hooks
     all,-runq            all but this one
-    switch:greenlet      this hook in this of its several variants
+    switch:private       this hook in this of its several variants; without one it is the best that is available
 
 A layer asks `pick()` for its twin while it is being imported and binds the answer to a name of its own, so that
 no call pays for the choice.  No wish is ignored in silence: an unknown or unavailable hook is a HookError.
@@ -40,46 +40,68 @@ HOOKS = {
 }
 
 
+#: What the switch hook can be, the best first; its Python twin is `switch:python`.
+SWITCHES = ("private",)
+
+
 class HookError(ValueError):
     """A wish for hooks that cannot be met; its text is one line that names the cure."""
 
 
 def unavailable(hook: str) -> str | None:
-    """Why `hook` has no C twin here, or None when it has one."""
+    """Why `hook`, or this variant of it, has no C twin here; None when it has one."""
     if _chanlab is None:
         return _NO_MODULE
-    if hook not in _chanlab.hooks:
+    if hook == "switch:private" and _chanlab.no_private:
+        return f"private stacks are {_chanlab.no_private}"
+    if hook == "switch":
+        reasons = [unavailable(f"switch:{variant}") for variant in SWITCHES]
+        return None if None in reasons else reasons[0]
+    if hook.partition(":")[0] not in _chanlab.hooks:
         return "not written in C yet"
     return None
 
 
 def parse(wish: str) -> frozenset[str]:
-    """The hooks that the list `wish` switches on.  Raises HookError on an unknown or unavailable one."""
-    on: set[str] = set()
+    """The hooks that the list `wish` switches on, `switch` with its variant as well.
+
+    Raises HookError on an unknown or unavailable one.
+    """
+    on: dict[str, str] = {}  # hook -> its variant, or ''
     for word in filter(None, (part.strip() for part in wish.split(","))):
         if word == "none":
             on.clear()
         elif word == "all":
             if _chanlab is None:
                 raise HookError(f"cannot run with native hooks: {_NO_MODULE}; build it with './bootstrap build'")
-            on.update(hook for hook in HOOKS if unavailable(hook) is None)
+            on.update((hook, _variant(hook)) for hook in HOOKS if unavailable(hook) is None)
         else:
-            hook = word.removeprefix("-")
-            _check(hook, wish)
-            if hook == word:
-                on.add(hook)
+            _check(word.removeprefix("-"), wish)
+            hook, _, variant = word.removeprefix("-").partition(":")
+            if word.startswith("-") or variant == "python":
+                on.pop(hook, None)
             else:
-                on.discard(hook)
-    return frozenset(on)
+                on[hook] = variant or _variant(hook)
+    return frozenset([*on, *(f"{hook}:{variant}" for hook, variant in on.items() if variant)])
+
+
+def _variant(hook: str) -> str:
+    """The best variant of `hook` that is available, '' when it has none."""
+    if hook != "switch":
+        return ""
+    return next(variant for variant in SWITCHES if unavailable(f"switch:{variant}") is None)
 
 
 def _check(word: str, wish: str) -> None:
-    hook, colon, _variant = word.partition(":")
+    hook, colon, variant = word.partition(":")
     if hook not in HOOKS:
         raise HookError(f"unknown hook '{word}' in '{wish}': the hooks are {', '.join(HOOKS)} (and all, none)")
     if colon and hook != "switch":
         raise HookError(f"hook '{hook}' has no variants, so '{word}' in '{wish}' names none")
-    reason = unavailable(hook)
+    if colon and variant not in ("python", *SWITCHES):
+        known = ", ".join(f"switch:{name}" for name in ("python", *SWITCHES))
+        raise HookError(f"unknown variant '{word}' in '{wish}': there are {known}")
+    reason = None if variant == "python" else unavailable(word)
     if reason is not None:
         ready = [name for name in HOOKS if unavailable(name) is None]
         raise HookError(f"hook '{word}' is unavailable: {reason}; available: {', '.join(ready) or 'none'}")
@@ -111,6 +133,9 @@ def implementation() -> dict[str, str]:
     for hook in HOOKS:
         reason = unavailable(hook)
         state[hook] = "c" if hook in NATIVE else f"unavailable: {reason}" if reason else "py"
+    for variant in SWITCHES:
+        if f"switch:{variant}" in NATIVE:
+            state["switch"] = f"c: {variant}"
     return state
 
 

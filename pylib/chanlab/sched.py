@@ -70,7 +70,7 @@ class Scheduler:
     rng             the generator of select's choices
     thread_id       as threading.get_ident(), -1 once the thread has ended
     bottoms         what the hub's greenlet runs, and what a tasklet's runs: life
-    started         greenlet -> weak reference to its tasklet, for all that have started and not ended
+    started         id of a stack -> weak reference to its tasklet, for all that have started and not ended
     moving          a tasklet on its way from a channel's queue to the ring
     failed          the error that the running tasklet is just ending with, or None
     watchdog        the run(timeout) that is in force, or None
@@ -112,7 +112,7 @@ class Scheduler:
         self.switch_trap = 0
         self.rng = rng.for_new_thread()
         self.thread_id = threading.get_ident()
-        self.started: dict[Any, weakref.ref] = {}
+        self.started: dict[int, weakref.ref] = {}
         self.doomed: list[tasklet] = []
         self.busy = self.idle = self.in_callback = self.collecting = False
         self.locked = 0
@@ -327,7 +327,7 @@ class Scheduler:
         """The whole life of the tasklet that is current: the bottom of its stack."""
         try:
             me = self.current
-            self.started[me._greenlet] = weakref.ref(me)
+            self.started[id(me._greenlet)] = weakref.ref(me)
             if watch.trace is not None:
                 watch.trace("start", me)
             value, me._tempval = me._tempval, None
@@ -392,11 +392,11 @@ class Scheduler:
 
     def owner_of(self, stack: Any) -> tasklet:
         """The tasklet that runs on this greenlet."""
-        return self.started[stack]() if stack in self.started else self.main
+        return self.started[id(stack)]() if id(stack) in self.started else self.main
 
     def forget(self, task: tasklet) -> None:
         """A tasklet's stack is gone or just going: it is dead, and in no queue."""
-        self.started.pop(task._greenlet, None)
+        self.started.pop(id(task._greenlet), None)
         if task._queue is not None:
             task._queue.remove(task)
         task._alive = False

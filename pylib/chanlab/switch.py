@@ -1,4 +1,4 @@
-"""Changing from one tasklet's stack to another's: the `python` twin of the switch hook, on greenlet.
+"""Changing from one tasklet's stack to another's: on greenlet, or with private stacks (native/private.c).
 
     main's greenlet                       the thread's own
       '-- hub                             parked in _hub(); parent of every tasklet's greenlet
@@ -9,6 +9,9 @@ A greenlet starts on top of its starter's C stack and inherits its recursion dep
 each other would run out of both.  Therefore only the hub starts greenlets, from a stack that is as shallow as the
 first use of tasklets in the thread: whoever wants to switch to a fresh tasklet asks the hub.  A tasklet that ends
 falls back into the hub as well, which goes on with whom the scheduler has chosen.
+
+The `private` variant of the hook puts a C stack of a tasklet's own in the place of each greenlet.  Such a stack may be
+started from anywhere; the hub is only what a tasklet that ends falls back into.
 """
 
 from __future__ import annotations
@@ -17,19 +20,31 @@ import types
 
 import greenlet as _greenlet
 
+from . import hooks
 from .stack import Stack, for_start
 
-getcurrent = _greenlet.getcurrent
-_new = _greenlet.greenlet
+PRIVATE = "switch:private" in hooks.NATIVE
+if PRIVATE:
+    _chanlab = hooks._chanlab
+    _chanlab.use_greenlet(_greenlet.getcurrent)
+    getcurrent = _chanlab.getcurrent
+    _new = _chanlab.Private
+    _switch_next = _chanlab.switch_next
+else:
+    getcurrent = _greenlet.getcurrent
+    _new = _greenlet.greenlet
 
 
 def prepare(sched) -> None:
     """Give this thread's new scheduler its main greenlet, which is the thread's own, and its hub."""
-    caller = main = getcurrent()  # in a greenlet of the user's, maybe
-    while main.parent is not None:
-        main = main.parent
+    if PRIVATE:
+        caller = main = sched.main._stack = _chanlab.thread_begins()
+    else:
+        caller = main = getcurrent()  # in a greenlet of the user's, maybe
+        while main.parent is not None:
+            main = main.parent
+        sched.main._stack = Stack()
     sched.main._greenlet = main
-    sched.main._stack = Stack()
     sched.main._stack.park()
     _start_hub(sched, main, caller)
     sched.main._stack.resume()
@@ -39,6 +54,8 @@ def finish(sched) -> None:
     """The thread ends: let go of the hub, whose frame holds the scheduler."""
     sched.hub.throw(_greenlet.GreenletExit)
     sched.hub = sched.bottoms = None
+    if PRIVATE:
+        _chanlab.thread_ends()
 
 
 def _start_hub(sched, main, caller) -> None:
@@ -57,9 +74,12 @@ def _hub(sched) -> None:
     while True:
         try:
             while True:
-                sched.next_greenlet.switch()
+                if PRIVATE:
+                    _switch_next(sched)
+                else:
+                    sched.next_greenlet.switch()
         except _greenlet.GreenletExit:  # the thread is over
-            raise
+            return
         except BaseException as error:
             sched.crashed(error)
 
@@ -74,14 +94,18 @@ def switch_to_head(sched) -> None:
     sched.current._stack.park()
     try:
         target = sched.runq.head
-        to = target._greenlet
+        to = sched.next_greenlet = target._greenlet
         if not to:  # not started yet
             _prepare_start(sched, target)
             to = sched.hub
         # No call from here to the switch: CPython handles signals at calls, and an interrupt must not come between.
         sched.current = target
         del target
-        to.switch()
+        if PRIVATE:
+            del to  # the collector takes what a parked frame refers to in a call for referred to from outside
+            _switch_next(sched)
+        else:
+            to.switch()
         while sched.current._greenlet is not mine:
             # Not a switch of ours: a greenlet of the user's was made on this stack and has ended on another tasklet's.
             sched.current._greenlet.throw(
@@ -124,7 +148,11 @@ def _prepare_start(sched, target) -> None:
     if target._stack is None:
         target._stack = for_start()
     if target._greenlet is None:
-        stack = _new(sched.bottoms[1], sched.hub)
+        if PRIVATE:  # it stands for both
+            stack = target._stack
+            stack.prepare(sched.bottoms[1], sched.hub)
+        else:
+            stack = _new(sched.bottoms[1], sched.hub)
         stack.gr_context = target._context
         target._greenlet = stack
     sched.next_greenlet = target._greenlet

@@ -46,9 +46,9 @@ def canonical(wish: str) -> str:
     """The hooks that `wish` switches on, in the order of the layers, or 'none'.  Raises HookError."""
     from chanlab import hooks  # here, because a wrong CHANLAB_NATIVE is a HookError at this very import
 
-    layers = list(hooks.HOOKS)
-    on = sorted(hooks.parse(wish), key=lambda hook: (layers.index(hook.partition(":")[0]), hook))
-    return ",".join(on) or "none"
+    on = hooks.parse(wish)
+    variants = {word.partition(":")[0]: word for word in on if ":" in word}
+    return ",".join(variants.get(hook, hook) for hook in hooks.HOOKS if hook in on) or "none"
 
 
 def environment(base: Mapping[str, str], listed: str, seed: int) -> dict[str, str]:

@@ -1,0 +1,31 @@
+/* private.h - a C stack of a tasklet's own. */
+#ifndef CHANLAB_PRIVATE_H
+#define CHANLAB_PRIVATE_H
+
+#include "state.h"
+
+#ifdef CHANLAB_PRIVATE
+#include "business.h"
+#include "frames.h"
+#include "tracing.h"
+
+enum Phase { FRESH, PARKED, RUNNING, OVER };
+
+typedef struct Private {
+    PyObject_HEAD
+    void *sp;               /* its stack pointer while it is parked */
+    char *boundary;         /* its memory, see slabs.h; NULL before and after, and for a thread's own stack */
+    void *root;             /* the memory in which its frames begin, borrowed; NULL when not known (yet) */
+    State state;            /* while it does not run */
+    PyThreadState *ts;      /* its thread; NULL before it begins */
+    struct Private *parent; /* who goes on when it is over, owned; NULL for a thread's own stack */
+    PyObject *run;          /* what it calls first, owned */
+    PyObject *thrown[3];    /* the exception to raise when it goes on: type, value, traceback; owned */
+    Business business;      /* the tasklet's function */
+    Frames frames;          /* its frames while it is parked */
+    Tracing tracing;        /* its tracing while it is parked */
+    enum Phase phase;
+} Private;
+#endif
+
+#endif

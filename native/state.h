@@ -1,0 +1,140 @@
+/* state.h - what CPython keeps of a running stack in the thread's state: saved and loaded at each swap of C stacks.
+ *
+ * The fields are public but differ from version to version, so this knows 3.11 to 3.13 and is compiled for one of
+ * them; private.c refuses to run under another. */
+#ifndef CHANLAB_STATE_H
+#define CHANLAB_STATE_H
+
+#include "chanlab.h"
+#include "slabs.h"
+#include "swap.h"
+
+#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000
+/* Where the frames of a stack begin: no other stack has the same. */
+static inline void *root_of(const _PyStackChunk *chunk)
+{
+    while (chunk && chunk->previous)
+        chunk = chunk->previous;
+    return (void *)chunk;
+}
+#endif
+
+#if defined(CHANLAB_SWAP) && PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
+#define CHANLAB_PRIVATE 1
+
+/* The part of the thread's state that belongs to one stack, while that stack does not run. */
+typedef struct State {
+    _PyErr_StackItem *exc_info; /* the exceptions being handled, innermost first */
+    _PyErr_StackItem exc_state; /* the outermost of them */
+    PyObject *context;          /* the contextvars.Context, owned, or NULL */
+    _PyStackChunk *chunk;       /* the memory of its Python frames, */
+    PyObject **top, **limit;    /* how far that is used, and where it ends */
+    int depth;                  /* how many calls deep it is: the limit itself may be changed meanwhile */
+#if PY_VERSION_HEX < 0x030C0000
+    _PyCFrame *cframe;
+    int trash_nesting;
+#elif PY_VERSION_HEX < 0x030D0000
+    _PyCFrame *cframe;
+    int trash_nesting, c_left;
+#else
+    struct _PyInterpreterFrame *frame;
+    PyObject *trash;
+    int c_left;
+#endif
+} State;
+
+#if PY_VERSION_HEX < 0x030C0000
+#define RECURSION_LEFT(ts)  ((ts)->recursion_remaining)
+#define RECURSION_LIMIT(ts) ((ts)->recursion_limit)
+#else
+#define RECURSION_LEFT(ts)  ((ts)->py_recursion_remaining)
+#define RECURSION_LIMIT(ts) ((ts)->py_recursion_limit)
+#endif
+
+/* The running stack is about to be left: its context goes along. */
+static inline void state_save(State *state, PyThreadState *ts)
+{
+    state->exc_info = ts->exc_info;
+    state->context = ts->context;
+    state->chunk = ts->datastack_chunk;
+    state->top = ts->datastack_top;
+    state->limit = ts->datastack_limit;
+    state->depth = RECURSION_LIMIT(ts) - RECURSION_LEFT(ts);
+#if PY_VERSION_HEX < 0x030C0000
+    state->cframe = ts->cframe;
+    state->trash_nesting = ts->trash_delete_nesting;
+#elif PY_VERSION_HEX < 0x030D0000
+    state->cframe = ts->cframe;
+    state->trash_nesting = ts->trash.delete_nesting;
+    state->c_left = ts->c_recursion_remaining;
+#else
+    state->frame = ts->current_frame;
+    state->trash = ts->delete_later;
+    state->c_left = ts->c_recursion_remaining;
+#endif
+}
+
+/* The stack goes on.  Nothing may be traced just now: in 3.11 that is a flag on the stack that is left. */
+static inline void state_load(State *state, PyThreadState *ts)
+{
+    ts->exc_info = state->exc_info;
+    if (ts->context != state->context) {
+        ts->context = state->context;
+        ts->context_ver++;
+    }
+    ts->datastack_chunk = state->chunk;
+    ts->datastack_top = state->top;
+    ts->datastack_limit = state->limit;
+    RECURSION_LEFT(ts) = RECURSION_LIMIT(ts) - state->depth;
+#if PY_VERSION_HEX < 0x030C0000
+    ts->cframe = state->cframe;
+    ts->trash_delete_nesting = state->trash_nesting;
+#elif PY_VERSION_HEX < 0x030D0000
+    ts->cframe = state->cframe;
+    ts->trash.delete_nesting = state->trash_nesting;
+    ts->c_recursion_remaining = state->c_left;
+#else
+    ts->current_frame = state->frame;
+    ts->delete_later = state->trash;
+    ts->c_recursion_remaining = state->c_left;
+#endif
+}
+
+/* The state of a stack that has not begun: no frame, no exception, and the memory above `boundary` for its frames.
+ * CPython frees any chunk of frames but the first, which has no `previous`; so it never frees this one. */
+static inline void state_begin(State *state, PyThreadState *ts, char *boundary)
+{
+    PyObject *context = state->context; /* may have been given to it already */
+    _PyStackChunk *chunk = (_PyStackChunk *)boundary;
+    chunk->previous = NULL;
+    chunk->size = slab_above();
+    chunk->top = 0;
+    *state = (State){
+        .context = context,
+        .chunk = chunk,
+        .top = &chunk->data[1], /* CPython leaves the first entry of a first chunk free, too */
+        .limit = (PyObject **)(boundary + slab_above()),
+    };
+    state->exc_info = &state->exc_state;
+#if PY_VERSION_HEX < 0x030D0000
+    state->cframe = &ts->root_cframe; /* until it has one of its own, see state_enter() */
+#else
+    (void)ts;
+#endif
+#if PY_VERSION_HEX >= 0x030C0000
+    state->c_left = slab_c_calls();
+#endif
+}
+
+#if PY_VERSION_HEX < 0x030D0000
+/* First of all on a new stack: `cframe` lies at its bottom. */
+static inline void state_enter(PyThreadState *ts, _PyCFrame *cframe)
+{
+    memset(cframe, 0, sizeof *cframe);
+    cframe->previous = &ts->root_cframe;
+    ts->cframe = cframe;
+}
+#endif
+#endif
+
+#endif

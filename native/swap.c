@@ -1,0 +1,65 @@
+/* swap.c - the register swap itself, in the machine's own language. */
+#include "swap.h"
+
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wempty-translation-unit"
+#endif
+
+#ifdef CHANLAB_SWAP
+#ifdef __x86_64__
+__asm__(".text\n"
+        ".p2align 4\n"
+        ".globl chanlab_swap\n"
+        ".hidden chanlab_swap\n"
+        ".type chanlab_swap,@function\n"
+        "chanlab_swap:\n"
+        "  pushq %rbp\n"
+        "  pushq %rbx\n"
+        "  pushq %r12\n"
+        "  pushq %r13\n"
+        "  pushq %r14\n"
+        "  pushq %r15\n"
+        "  movq %rsp,(%rdi)\n"
+        "  movq %rsi,%rsp\n"
+        "  popq %r15\n"
+        "  popq %r14\n"
+        "  popq %r13\n"
+        "  popq %r12\n"
+        "  popq %rbx\n"
+        "  popq %rbp\n"
+        "  ret\n"
+        ".size chanlab_swap,.-chanlab_swap\n");
+#else
+__asm__(".text\n"
+        ".p2align 4\n"
+        ".globl chanlab_swap\n"
+        ".hidden chanlab_swap\n"
+        ".type chanlab_swap,%function\n"
+        "chanlab_swap:\n"
+        "  stp d14,d15,[sp,#-16]!\n"
+        "  stp d12,d13,[sp,#-16]!\n"
+        "  stp d10,d11,[sp,#-16]!\n"
+        "  stp d8,d9,[sp,#-16]!\n"
+        "  stp x29,x30,[sp,#-16]!\n"
+        "  stp x27,x28,[sp,#-16]!\n"
+        "  stp x25,x26,[sp,#-16]!\n"
+        "  stp x23,x24,[sp,#-16]!\n"
+        "  stp x21,x22,[sp,#-16]!\n"
+        "  stp x19,x20,[sp,#-16]!\n"
+        "  mov x2,sp\n"
+        "  str x2,[x0]\n"
+        "  mov sp,x1\n"
+        "  ldp x19,x20,[sp],#16\n"
+        "  ldp x21,x22,[sp],#16\n"
+        "  ldp x23,x24,[sp],#16\n"
+        "  ldp x25,x26,[sp],#16\n"
+        "  ldp x27,x28,[sp],#16\n"
+        "  ldp x29,x30,[sp],#16\n"
+        "  ldp d8,d9,[sp],#16\n"
+        "  ldp d10,d11,[sp],#16\n"
+        "  ldp d12,d13,[sp],#16\n"
+        "  ldp d14,d15,[sp],#16\n"
+        "  ret\n"
+        ".size chanlab_swap,.-chanlab_swap\n");
+#endif
+#endif
