@@ -15,6 +15,7 @@ typedef struct Link {
     struct Link *next, *prev; /* neighbours in a C queue, borrowed: the queue owns its members */
     PyObject *home;           /* the C queue it is in, borrowed: a queue that dies dismisses its members first */
     PyObject *queue; /* the Python queue it is in, owned, or NULL: with one queue hook in C and one in Python */
+    char is_tasklet; /* a tasklet of the fused core, see core.h */
 } Link;
 
 typedef struct ModuleState {

@@ -42,6 +42,16 @@ int depth_at(ModuleState *state, PyCodeObject *code, int index)
     return depths ? ((unsigned short *)depths)[index] : -1;
 }
 
+int depth_known_at(ModuleState *state, PyCodeObject *code, int index)
+{
+    void *depths = NULL;
+    if (!state || state->extra_index < 0 || index < 0 || index >= Py_SIZE(code))
+        return -1;
+    if (PyUnstable_Code_GetExtra((PyObject *)code, state->extra_index, &depths) < 0)
+        PyErr_Clear();
+    return depths ? ((unsigned short *)depths)[index] : -1;
+}
+
 /* use_loop_depths(function): function(code) returns the depths as bytes, one unsigned short for each code unit. */
 static PyObject *use_loop_depths(PyObject *module, PyObject *function)
 {

@@ -7,5 +7,7 @@
 /* How many operands code holds before the instruction with this index (in code units) begins.  -1 when that is unknown.
  * The first question about a code object runs Python code; there is never an exception afterwards. */
 int depth_at(ModuleState *state, PyCodeObject *code, int index);
+/* The same without running Python code: -1, too, when the question has not been asked before. */
+int depth_known_at(ModuleState *state, PyCodeObject *code, int index);
 
 #endif

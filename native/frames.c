@@ -78,6 +78,21 @@ static PyCodeObject *code_of(_PyInterpreterFrame *frame)
 #endif
 }
 
+/* The index of the instruction at which a frame stands when that is a FOR_ITER, else -1. */
+static int loop_of(_PyInterpreterFrame *frame)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    _Py_CODEUNIT *at = frame->instr_ptr;
+#else
+    _Py_CODEUNIT *at = frame->prev_instr;
+#endif
+    PyCodeObject *code = code_of(frame);
+    ptrdiff_t index = at - _PyCode_CODE(code);
+    if (index < 0 || index >= Py_SIZE(code))
+        return -1;
+    return _Py_OPCODE(*at) == FOR_ITER ? (int)index : -1;
+}
+
 /* How many operands a frame holds that stands in a `for` loop whose next round `inner` is to deliver, a channel's
  * __next__(); 0 when that is not so.  The channel itself must be the last of them. */
 static int operands_in_loop(_PyInterpreterFrame *frame, _PyInterpreterFrame *inner, ModuleState *state)
@@ -157,6 +172,66 @@ static int visit_frame(const struct Known *known, visitproc visit, void *arg)
     Py_VISIT(code_of(frame));
     for (int i = 0; i < known->references; i++)
         Py_VISIT(frame->localsplus[i]);
+    return 0;
+}
+
+static _PyInterpreterFrame *innermost(PyThreadState *ts)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return ts->current_frame;
+#else
+    return ts->cframe->current_frame;
+#endif
+}
+
+void frames_learn(ModuleState *state)
+{
+    _PyInterpreterFrame *frame = innermost(PyThreadState_Get());
+    if (!frame || frame->owner != FRAME_OWNED_BY_THREAD)
+        return;
+    int loop = loop_of(frame);
+    if (loop >= 0 && depth_known_at(state, code_of(frame), loop) < 0)
+        depth_at(state, code_of(frame), loop);
+}
+
+/* How many of a parked frame's locals and operands are owned by it.  CPython notes that only while a Python function
+ * runs that was called without help from C. */
+static int references_of(_PyInterpreterFrame *frame, ModuleState *state, PyObject *const *operands)
+{
+    PyCodeObject *code = code_of(frame);
+    if (frame->stacktop >= 0)
+        return frame->stacktop;
+    ptrdiff_t count = operands ? operands - frame->localsplus : 0;
+    if (!operands) {
+        int loop = loop_of(frame);
+        int depth = loop >= 0 ? depth_known_at(state, code, loop) : 0;
+        count = code->co_nlocalsplus + (depth > 0 ? depth : 0);
+    }
+    if (count < code->co_nlocalsplus || count > code->co_nlocalsplus + code->co_stacksize)
+        return code->co_nlocalsplus;
+    return (int)count;
+}
+
+static int visit_frame(const struct Known *known, visitproc visit, void *arg);
+static int ends(void);
+
+int frames_visit_parked(ModuleState *state, void *top, PyObject *const *operands, visitproc visit, void *arg)
+{
+    if (!frames_known() || ends())
+        return 0;
+    for (_PyInterpreterFrame *frame = top; frame; frame = frame->previous) {
+#if PY_VERSION_HEX >= 0x030C0000
+        if (frame->owner == FRAME_OWNED_BY_CSTACK) /* CPython's own, between two calls from C */
+            continue;
+#endif
+        if (frame->owner != FRAME_OWNED_BY_THREAD)
+            break;
+        struct Known known = {frame, references_of(frame, state, operands)};
+        int stop = visit_frame(&known, visit, arg);
+        if (stop)
+            return stop;
+        operands = NULL;
+    }
     return 0;
 }
 

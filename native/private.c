@@ -9,15 +9,12 @@
  *                     that he is leaving
  *
  * No other stack than the running one is ever written to, except by whoever makes it. */
-#include "private.h"
+#include "core.h"
 
 #ifdef CHANLAB_PRIVATE
 
 /* One for each OS thread, and there is no faster way to tell it. */
-static _Thread_local struct {
-    PyThreadState *ts;
-    Private *current, *left;
-} here;
+_Thread_local Here here __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 static Private *new_private(PyTypeObject *type) { return (Private *)type->tp_alloc(type, 0); /* all NULL, and FRESH */ }
 
@@ -42,7 +39,7 @@ static Private *current(ModuleState *state, int known)
 }
 
 /* Let go of a stack that was left, now that another one runs. */
-static void let_go(Private *left)
+void private_let_go(Private *left)
 {
     if (left->phase == OVER) {
         Py_CLEAR(left->state.context);
@@ -58,7 +55,7 @@ static int arrive(void)
 {
     Private *left = here.left;
     here.left = NULL;
-    let_go(left); /* may run any code, and even switch */
+    private_let_go(left); /* may run any code, and even switch */
     Private *me = here.current;
     if (!me->thrown[0])
         return 0;
@@ -68,10 +65,9 @@ static int arrive(void)
 }
 
 /* The running stack is over.  Its parent goes on, and gets its exception. */
-static void __attribute__((noreturn)) leave_for_good(int failed)
+void __attribute__((noreturn)) private_leave_for_good(int failed)
 {
-    PyThreadState *ts = here.ts;
-    Private *me = here.current, *to = me->parent;
+    Private *to = here.current->parent;
     while (to->phase != PARKED) /* a thread's own stack is always there */
         to = to->parent;
     if (failed) {
@@ -79,6 +75,14 @@ static void __attribute__((noreturn)) leave_for_good(int failed)
             Py_CLEAR(to->thrown[i]);
         PyErr_Fetch(&to->thrown[0], &to->thrown[1], &to->thrown[2]);
     }
+    private_leave_to(to);
+}
+
+/* The running stack is over, and `to`, which is parked, goes on. */
+void __attribute__((noreturn)) private_leave_to(Private *to)
+{
+    PyThreadState *ts = here.ts;
+    Private *me = here.current;
     state_save(&me->state, ts);
     me->phase = OVER;
     here.left = me;
@@ -96,9 +100,11 @@ static void bottom(void)
     _PyCFrame cframe;
     state_enter(here.ts, &cframe);
 #endif
+    if (!here.current->run)
+        core_life(); /* does not return */
     PyObject *result = arrive() < 0 ? NULL : PyObject_CallNoArgs(here.current->run);
     Py_XDECREF(result);
-    leave_for_good(!result);
+    private_leave_for_good(!result);
 }
 
 /* Give a fresh stack its memory.  0, or -1 with MemoryError. */
@@ -117,6 +123,27 @@ static int begin(Private *self, PyThreadState *ts)
     return 0;
 }
 
+int private_for(Tasklet *task, Scheduler *sched)
+{
+    int collects = PyGC_Disable(); /* finalizers might change what the caller has looked at */
+    Private *self = new_private(Py_TYPE(sched->hub));
+    if (collects)
+        PyGC_Enable();
+    if (!self)
+        return -1;
+    if (begin(self, here.ts) < 0) {
+        Py_DECREF(self);
+        return -1;
+    }
+    self->parent = (Private *)Py_NewRef(sched->hub);
+    self->state.context = task->context != Py_None ? Py_NewRef(task->context) : NULL;
+    self->business = (Business){task->func, task->args, task->kwargs, NULL};
+    task->func = task->args = task->kwargs = NULL;
+    put(&task->greenlet, (PyObject *)self);
+    put(&task->stack, Py_NewRef(self));
+    return 0;
+}
+
 /* Park the stack that runs and go on with `to`.  0 when somebody comes back, or -1 with an exception set. */
 static int __attribute__((noinline)) swap_to(Private *to)
 {
@@ -131,6 +158,7 @@ static int __attribute__((noinline)) swap_to(Private *to)
         return -1;
     }
     state_save(&me->state, ts);
+    me->operands = NULL;
     me->phase = PARKED;
     here.left = me;
     here.current = (Private *)Py_NewRef(to);
@@ -367,10 +395,12 @@ static int private_traverse(PyObject *self, visitproc visit, void *arg)
         Py_VISIT(stack->state.context);
     if (stack->phase == PARKED)
         Py_VISIT(stack->state.exc_state.exc_value);
-    if (!stack->business.call)
-        return 0;
     int stop = business_visit(&stack->business, visit, arg);
-    return stop || stack->phase != PARKED ? stop : frames_visit(&stack->frames, visit, arg);
+    if (stop || stack->phase != PARKED || !stack->boundary)
+        return stop;
+    if (stack->frames.count)
+        return frames_visit(&stack->frames, visit, arg);
+    return frames_visit_parked(state_of(self), stack->state.PARKED_TOP, stack->operands, visit, arg);
 }
 
 /* Frames cannot be cleared: whoever finds the tasklet unreachable kills it first. */
@@ -391,6 +421,9 @@ static void private_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     business_end(&stack->business);
+    Py_CLEAR(stack->business.function); /* the core's own way to run it needs no Call */
+    Py_CLEAR(stack->business.args);
+    Py_CLEAR(stack->business.kwargs);
     frames_end(&stack->frames);
     private_clear(self);
     if (stack->phase == FRESH)
@@ -513,6 +546,8 @@ static PyMethodDef functions[] = {
 /* Why there are no private stacks here; NULL when there are. */
 static const char *obstacle(void)
 {
+    if (core.scheduler_type)
+        return "in use by another instance of the module";
     if ((Py_Version >> 16) != (PY_VERSION_HEX >> 16))
         return "compiled for another minor version of CPython than runs";
     return NULL;
@@ -527,7 +562,11 @@ int chanlab_add_private(PyObject *module)
     state->str_next_greenlet = PyUnicode_InternFromString("next_greenlet");
     if (!state->private_type || !state->str_next_greenlet || PyModule_AddType(module, state->private_type) < 0)
         return -1;
-    return PyModule_AddStringConstant(module, "no_private", "") < 0 ? -1 : PyModule_AddFunctions(module, functions);
+    if (PyModule_AddStringConstant(module, "no_private", "") < 0 || PyModule_AddFunctions(module, functions) < 0)
+        return -1;
+    if (chanlab_add_started(module) < 0 || chanlab_add_sched(module) < 0)
+        return -1;
+    return chanlab_add_tasklet(module) < 0 ? -1 : chanlab_add_channel(module);
 }
 
 #else

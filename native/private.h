@@ -13,17 +13,18 @@ enum Phase { FRESH, PARKED, RUNNING, OVER };
 
 typedef struct Private {
     PyObject_HEAD
-    void *sp;               /* its stack pointer while it is parked */
-    char *boundary;         /* its memory, see slabs.h; NULL before and after, and for a thread's own stack */
-    void *root;             /* the memory in which its frames begin, borrowed; NULL when not known (yet) */
-    State state;            /* while it does not run */
-    PyThreadState *ts;      /* its thread; NULL before it begins */
-    struct Private *parent; /* who goes on when it is over, owned; NULL for a thread's own stack */
-    PyObject *run;          /* what it calls first, owned */
-    PyObject *thrown[3];    /* the exception to raise when it goes on: type, value, traceback; owned */
-    Business business;      /* the tasklet's function */
-    Frames frames;          /* its frames while it is parked */
-    Tracing tracing;        /* its tracing while it is parked */
+    void *sp;                  /* its stack pointer while it is parked */
+    char *boundary;            /* its memory, see slabs.h; NULL before and after, and for a thread's own stack */
+    void *root;                /* the memory in which its frames begin, borrowed; NULL when not known (yet) */
+    State state;               /* while it does not run */
+    PyThreadState *ts;         /* its thread; NULL before it begins */
+    struct Private *parent;    /* who goes on when it is over, owned; NULL for a thread's own stack */
+    PyObject *run;             /* what it calls first, owned */
+    PyObject *thrown[3];       /* the exception to raise when it goes on: type, value, traceback; owned */
+    Business business;         /* the tasklet's function */
+    Frames frames;             /* its frames while it is parked */
+    Tracing tracing;           /* its tracing while it is parked */
+    PyObject *const *operands; /* where its innermost frame's operands end while it is parked; NULL when not known */
     enum Phase phase;
 } Private;
 #endif

@@ -3,42 +3,7 @@
  *            head
  *       .--> [a] --> [b] --> [c] --.     the ring owns one reference to each member; the links are borrowed
  *       '--------------------------' */
-#include "chanlab.h"
-
-typedef struct RunQueue {
-    PyObject_HEAD
-    Link *head;
-    Py_ssize_t length;
-    PyObject *weakrefs;
-} RunQueue;
-
-/* Takes over the caller's reference to `node`, which is in no queue; it joins between `before` and its successor.
- * `before` is NULL only when the ring is empty. */
-static inline void runq_link(RunQueue *q, Link *before, Link *node)
-{
-    if (!before) {
-        node->next = node->prev = q->head = node;
-    } else {
-        node->prev = before;
-        node->next = before->next;
-        before->next->prev = node;
-        before->next = node;
-    }
-    node->home = (PyObject *)q;
-    q->length++;
-}
-
-/* Hands the ring's reference to `node`, a member, to the caller. */
-static inline void runq_unlink(RunQueue *q, Link *node)
-{
-    if (node == q->head)
-        q->head = node->next != node ? node->next : NULL;
-    node->prev->next = node->next;
-    node->next->prev = node->prev;
-    node->next = node->prev = NULL;
-    node->home = NULL;
-    q->length--;
-}
+#include "queues.h"
 
 static PyObject *runq_append(PyObject *self, PyObject *arg)
 {

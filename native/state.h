@@ -51,6 +51,13 @@ typedef struct State {
 #define RECURSION_LIMIT(ts) ((ts)->py_recursion_limit)
 #endif
 
+/* Where CPython's innermost frame of a parked stack is found. */
+#if PY_VERSION_HEX < 0x030D0000
+#define PARKED_TOP cframe->current_frame
+#else
+#define PARKED_TOP frame
+#endif
+
 /* The running stack is about to be left: its context goes along. */
 static inline void state_save(State *state, PyThreadState *ts)
 {

@@ -2,44 +2,7 @@
  *
  *     head                        tail
  *     [a] <-> [b] <-> [c]         the queue owns one reference to each member; the links are borrowed */
-#include "chanlab.h"
-
-typedef struct WaitQueue {
-    PyObject_HEAD
-    Link *head, *tail;
-    Py_ssize_t length;
-    PyObject *weakrefs;
-} WaitQueue;
-
-/* Takes over the caller's reference to `node`, which is in no queue. */
-static inline void waitq_link(WaitQueue *q, Link *node)
-{
-    node->home = (PyObject *)q;
-    node->next = NULL;
-    node->prev = q->tail;
-    if (q->tail)
-        q->tail->next = node;
-    else
-        q->head = node;
-    q->tail = node;
-    q->length++;
-}
-
-/* Hands the queue's reference to `node`, a member, to the caller. */
-static inline void waitq_unlink(WaitQueue *q, Link *node)
-{
-    if (node->prev)
-        node->prev->next = node->next;
-    else
-        q->head = node->next;
-    if (node->next)
-        node->next->prev = node->prev;
-    else
-        q->tail = node->prev;
-    node->next = node->prev = NULL;
-    node->home = NULL;
-    q->length--;
-}
+#include "queues.h"
 
 static PyObject *waitq_append(PyObject *self, PyObject *arg)
 {

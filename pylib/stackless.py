@@ -19,7 +19,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from chanlab import compat, rng, sched, threads, watchdog
+from chanlab import compat, core, rng, sched, threads, watchdog
 from chanlab.bomb import bomb
 from chanlab.channel import channel
 from chanlab.compat import (
@@ -118,6 +118,9 @@ def schedule(retval: object = _CURRENT) -> Any:
         raise
 
 
+schedule = core.fuse(schedule)
+
+
 def schedule_remove(retval: object = _CURRENT) -> Any:
     """Pause the caller until somebody inserts it again.  Returns `retval`, by default the caller itself."""
     sched = here.sched
@@ -191,7 +194,7 @@ def get_thread_info(thread_id: int = -1, flags: int = 0) -> tuple:
 def getuncollectables() -> list[tasklet]:
     """The tasklets of this thread that own a C stack: all that have started and not ended."""
     sched = here.sched
-    return [task for ref in list(sched.started.values()) if (task := ref()) is not None and task is not sched.current]
+    return [task for task in sched.started.tasks() if task is not sched.current]
 
 
 def getcurrentid() -> int:

@@ -6,6 +6,7 @@ runq       the scheduler's circular run queue                    (hook runq)
 waitq      a channel's FIFO queues of waiters                    (hook waitq)
 switch     changing from one tasklet's stack to another's        (hook switch)
 sched      one scheduler per OS thread: switch, block, run, end  (hook sched)
+started    which tasklets have started and not ended
 tasklet    creation, binding, states, throw and kill             (hook spawn)
 channel    the rendezvous: ready, post, withdraw, commit         (hook channel)
 bomb       an exception travelling as a value
@@ -14,6 +15,7 @@ watchdog   run(timeout): nobody runs too long without giving way
 timer      the watchdog's timer, shared with the program's own SIGALRM
 watch      callbacks and trace, behind one test
 clock      what wakes tasklets from outside: time, descriptors, other threads' results
+core       what the fused core in C has to know of the others
 report     who waits for what: deadlock notes
 """
 

@@ -29,6 +29,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from . import hooks
 from .bomb import bomb, of_throw
 from .labels import label_property
 from .sched import Scheduler, here
@@ -265,7 +266,9 @@ class channel:
     label = label_property("c")
 
 
+PyChannel = channel
 channel.__module__ = "stackless"
+channel = hooks.graft("channel", channel, {"send": "channel", "receive": "channel", "__next__": "channel"})
 
 
 def _select_proto() -> Any:

@@ -10,7 +10,6 @@ or in the middle of its collector's work.  Then the tasklet is doomed, and kille
 from __future__ import annotations
 
 import gc
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from . import sched as core  # its names are looked up when they are needed: it imports this module
@@ -28,7 +27,7 @@ def collect(sched: Scheduler, task: tasklet) -> None:
     """A started tasklet of this scheduler is being deallocated: kill it now, or doom it."""
     if sched.thread_id == -1:
         return
-    sched.started[id(task._greenlet)] = weakref.ref(task)
+    sched.started.add(task)
     if core.here.sched is not sched or not may_kill(sched):
         sched.doomed.append(task)
     else:
@@ -65,7 +64,7 @@ def kill_all(sched: Scheduler) -> None:
         if node is not sched.main:
             sched.runq.remove(node)
     for _ in range(STUBBORN):
-        live = [task for ref in list(sched.started.values()) if (task := ref()) is not None]
+        live = sched.started.tasks()
         if not live:
             return
         for task in live:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import types
 from typing import Any
 
 try:
@@ -111,6 +112,32 @@ def _check(word: str, wish: str) -> None:
 NATIVE: frozenset[str] = parse(os.environ.get("CHANLAB_NATIVE", ""))
 
 
+#: The hooks whose C twins are one piece of code, which stands on these others.
+FUSES = ("channel", "sched", "spawn")
+FUSES_ON = ("waitq", "runq", "switch:private")
+#: Those of them that run in C here.
+FUSED: frozenset[str] = NATIVE.intersection(FUSES) if NATIVE.issuperset(FUSES_ON) else frozenset()
+
+
+def graft(name: str, twin: type, own: dict[str, str]) -> type:
+    """The C type `name`, given all the methods of its Python twin but those that it has of its own.
+
+    `own` tells for each of these which hook it belongs to: the method is the C type's if that hook is fused.
+    The twin itself when nothing is fused.
+    """
+    if not FUSED:
+        return twin
+    cls = getattr(_chanlab, name)
+    for attribute, value in vars(twin).items():
+        if attribute in _NOT_GRAFTED or isinstance(value, types.MemberDescriptorType) or own.get(attribute) in FUSED:
+            continue
+        setattr(cls, attribute, value)
+    return cls
+
+
+_NOT_GRAFTED = ("__slots__", "__module__", "__qualname__", "__dict__", "__weakref__", "__new__", "__del__")
+
+
 def pick(hook: str, name: str, prototype: Any) -> Any:
     """The twin of `prototype` that this process runs: `_chanlab.name` when `hook` is native, else itself."""
     return getattr(_chanlab, name) if hook in NATIVE else prototype
@@ -133,6 +160,8 @@ def implementation() -> dict[str, str]:
     for hook in HOOKS:
         reason = unavailable(hook)
         state[hook] = "c" if hook in NATIVE else f"unavailable: {reason}" if reason else "py"
+    for hook in NATIVE.intersection(FUSES):
+        state[hook] = "fused" if hook in FUSED else f"py: it is in C only together with {', '.join(FUSES_ON)}"
     for variant in SWITCHES:
         if f"switch:{variant}" in NATIVE:
             state["switch"] = f"c: {variant}"

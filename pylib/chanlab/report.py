@@ -84,8 +84,7 @@ def phrase(wish: channel | Sequence[case], direction: int = 0) -> str:
 def deadlock(sched: Scheduler, text: str, wish: str = "") -> RuntimeError:
     """Stackless's RuntimeError with `text`, and notes: what the tasklet it is raised in wanted, and every blocked one."""
     error = RuntimeError(text)
-    started = [task for ref in list(sched.started.values()) if (task := ref()) is not None]
-    blocked = sorted((t for t in [sched.main, *started] if t.blocked), key=lambda t: t._number)
+    blocked = sorted((t for t in [sched.main, *sched.started.tasks()] if t.blocked), key=lambda t: t._number)
     why = f"{sched.current.label} {wish}: it would be the last to block" if wish else "Nobody is left to run"
     error.add_note(f"{why}. Blocked already:" if blocked else f"{why}, and nobody else is blocked.")
     for task in blocked[:LISTED]:

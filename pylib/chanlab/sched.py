@@ -37,12 +37,12 @@ import contextlib
 import gc
 import sys
 import threading
-import weakref
 from typing import TYPE_CHECKING, Any
 
-from . import forgotten, report, rng, switch, threads
+from . import forgotten, hooks, report, rng, switch, threads
 from .bomb import bomb, of_error
 from .runq import RunQueue
+from .started import Started
 from .watch import watch
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Scheduler:
     rng             the generator of select's choices
     thread_id       as threading.get_ident(), -1 once the thread has ended
     bottoms         what the hub's greenlet runs, and what a tasklet's runs: life
-    started         id of a stack -> weak reference to its tasklet, for all that have started and not ended
+    started         the tasklets that have started and not ended
     moving          a tasklet on its way from a channel's queue to the ring
     failed          the error that the running tasklet is just ending with, or None
     watchdog        the run(timeout) that is in force, or None
@@ -112,7 +112,7 @@ class Scheduler:
         self.switch_trap = 0
         self.rng = rng.for_new_thread()
         self.thread_id = threading.get_ident()
-        self.started: dict[int, weakref.ref] = {}
+        self.started = Started()
         self.doomed: list[tasklet] = []
         self.busy = self.idle = self.in_callback = self.collecting = False
         self.locked = 0
@@ -327,7 +327,7 @@ class Scheduler:
         """The whole life of the tasklet that is current: the bottom of its stack."""
         try:
             me = self.current
-            self.started[id(me._greenlet)] = weakref.ref(me)
+            self.started.add(me)
             if watch.trace is not None:
                 watch.trace("start", me)
             value, me._tempval = me._tempval, None
@@ -343,8 +343,12 @@ class Scheduler:
             pass
         except BaseException as error:
             error.__traceback__ = error.__traceback__.tb_next  # it begins in the user's code, not here
-            self.failed = _handled(error)
+            self.died(error)
         self.end()
+
+    def died(self, error: BaseException) -> None:
+        """The function of the running tasklet has raised this."""
+        self.failed = _handled(error)
 
     def crashed(self, error: BaseException) -> None:
         """An interrupt struck between two steps of ours at the bottom of a stack, where no user code could see it."""
@@ -392,11 +396,11 @@ class Scheduler:
 
     def owner_of(self, stack: Any) -> tasklet:
         """The tasklet that runs on this greenlet."""
-        return self.started[id(stack)]() if id(stack) in self.started else self.main
+        return self.started.owner(stack) or self.main
 
     def forget(self, task: tasklet) -> None:
         """A tasklet's stack is gone or just going: it is dead, and in no queue."""
-        self.started.pop(id(task._greenlet), None)
+        self.started.discard(task)
         if task._queue is not None:
             task._queue.remove(task)
         task._alive = False
@@ -421,6 +425,10 @@ class Scheduler:
         else:
             text = "the main tasklet is receiving without a sender available."
         return of_error(report.deadlock(self, text))
+
+
+PyScheduler = Scheduler
+Scheduler = hooks.graft("Scheduler", Scheduler, {"run": "sched"})
 
 
 def unblock(task: tasklet) -> None:
@@ -477,6 +485,8 @@ class _Here(threading.local):
         if name != "sched":
             raise AttributeError(name)
         self.sched = sched = Scheduler()
+        if hooks.FUSED:
+            hooks._chanlab.thread_has(sched)
         self.end = threads.End(sched, self)
         return sched
 

@@ -17,7 +17,7 @@ from contextvars import Context
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import contexts, forgotten, report, threads
+from . import contexts, forgotten, hooks, report, threads
 from .bomb import bomb, of_throw
 from .labels import label_property
 from .links import Link
@@ -486,12 +486,14 @@ class tasklet(Link):
     label = label_property("t")
 
 
+PyTasklet = tasklet
 tasklet.__module__ = "stackless"
+tasklet = hooks.graft("tasklet", tasklet, {"__init__": "spawn", "__call__": "spawn", "setup": "spawn"})
 
 
 def main_tasklet(sched: Scheduler) -> tasklet:
     """The tasklet that stands for the thread of `sched`: alive, and running already."""
-    self = Link.__new__(tasklet)
+    self = hooks._chanlab.bare_tasklet() if hooks.FUSED else Link.__new__(tasklet)
     self._sched = sched
     self._greenlet = self._context = self._stack = self._call = self._channel = self._offers = self._tempval = None
     self._alive = True

@@ -18,7 +18,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from . import forgotten, switch
+from . import forgotten, hooks, switch
 
 if TYPE_CHECKING:
     from .sched import Scheduler
@@ -45,6 +45,8 @@ def join(sched: Scheduler) -> None:
         schedulers[sched.thread_id] = sched
     if others:
         many = True
+        if hooks.FUSED:
+            hooks._chanlab.many_threads(True)
         while any(other.busy and not other.locked and not other.idle for other in others):
             time.sleep(0)
 
@@ -138,6 +140,8 @@ def _after_fork_in_child() -> None:
     global LOCK, many
     LOCK = threading.RLock()
     many = False
+    if hooks.FUSED:
+        hooks._chanlab.many_threads(False)
     resting.clear()
     queued.clear()
     for ident, sched in list(schedulers.items()):
@@ -146,9 +150,8 @@ def _after_fork_in_child() -> None:
             if sched.clock is not None:
                 sched.clock.after_fork()
         else:
-            for task in (sched.main, *(ref() for ref in sched.started.values())):
-                if task is not None:
-                    unblock(task)
+            for task in (sched.main, *sched.started.tasks()):
+                unblock(task)
             del schedulers[ident]
             sched.thread_id = -1
 
@@ -177,6 +180,8 @@ class End:
         sched = self._sched
         if sched.thread_id != threading.get_ident() or sys.is_finalizing():
             return
+        if hooks.FUSED:
+            hooks._chanlab.thread_has(None)
         self._here.sched = sched  # the local storage is going, but the dying tasklets' code still looks there
         forgotten.kill_all(sched)
         switch.finish(sched)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from . import hooks
+
 if TYPE_CHECKING:
     from .trace import Trace
 
@@ -24,7 +26,7 @@ class Watch:
         self.trace: Trace | None = None
 
 
-watch = Watch()
+watch: Watch = hooks._chanlab.Watch() if hooks.FUSED else Watch()
 
 #: The file named by the host's --trace, or by `python3 -X chanlab_trace=FILE`.
 TRACE_FILE = sys._xoptions.get("chanlab_trace")

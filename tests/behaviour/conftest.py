@@ -85,7 +85,7 @@ def leftovers():
 
 def _started():
     """The tasklets of this thread that have begun and not ended, without main."""
-    return [t for ref in list(here.sched.started.values()) if (t := ref()) is not None and t.alive]
+    return [t for t in here.sched.started.tasks() if t.alive]
 
 
 def _scheduled():

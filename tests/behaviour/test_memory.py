@@ -204,8 +204,8 @@ def test_stubborn_tasklet_goes_to_garbage():
     assert len(attempts) == 10
     assert [type(x) for x in gc.garbage] == [tasklet]
     gc.garbage.pop().throw(stackless.TaskletExit)
-    for ref in list(here.sched.started.values()):
-        while (left := ref()) is not None and left.alive:
+    for left in here.sched.started.tasks():
+        while left.alive:
             left.kill()
 
 

@@ -721,9 +721,8 @@ def test_outermost_timeout_wakes_first(soft):
     for t in [t for t in here.sched.runq if t is not getmain()]:
         t.kill()
     gc.collect()
-    for ref in list(here.sched.started.values()):
-        if ref() is not None:
-            ref().kill()
+    for task in here.sched.started.tasks():
+        task.kill()
 
 
 def test_timeout_inside_a_plain_run():

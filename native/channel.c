@@ -1,0 +1,229 @@
+/* channel.c - the rendezvous.  Mirror of pylib/chanlab/channel.py. */
+#include "core.h"
+
+#ifdef CHANLAB_PRIVATE
+
+/* The tasklet that waits at the head of `queue` in a plain operation, in this thread; NULL when it is not so simple. */
+static inline Tasklet *plain_peer(WaitQueue *queue, Scheduler *sched)
+{
+    Tasklet *peer = (Tasklet *)queue->head;
+    if (!peer->link.is_tasklet || peer->sched != (PyObject *)sched || peer->channel == Py_None)
+        return NULL;
+    return peer;
+}
+
+/* The peer leaves the channel's queue, whose reference to it goes to the caller. */
+static inline void take_out(WaitQueue *queue, Tasklet *peer)
+{
+    waitq_unlink(queue, &peer->link);
+    put(&peer->channel, Py_NewRef(Py_None));
+}
+
+/* The peer joins the end of the ring, which takes over the caller's reference. */
+static inline void join_end(RunQueue *ring, Tasklet *peer) { runq_link(ring, ring->head->prev, &peer->link); }
+
+/* The peer joins right after the head, and becomes the head. */
+static inline void join_head(RunQueue *ring, Tasklet *peer)
+{
+    runq_link(ring, ring->head, &peer->link);
+    ring->head = &peer->link;
+}
+
+/* The running tasklet waits in `queue`, with `value`; whoever is next goes on.  Returns what park() does; or NULL
+ * without an exception, and nothing has changed, when the Python twin must do it. */
+static inline PyObject *wait_in(Scheduler *sched, Channel *ch, WaitQueue *queue, PyObject *direction, PyObject *value,
+                                PyObject *const *operands)
+{
+    Tasklet *me = current_of(sched);
+    RunQueue *ring = ring_of(sched);
+    if (me->block_trap != Py_False || ch->closing != Py_False || me->tempval != Py_None)
+        return NULL;
+    Tasklet *to = ring->length > 1 ? (Tasklet *)me->link.next : successor(sched);
+    if (ring->length == 1 && Py_IS_TYPE(value, (PyTypeObject *)core.bomb))
+        return NULL; /* see refill() in sched.py */
+    if (!to || !can_switch(sched, to))
+        return NULL;
+    put(&me->tempval, Py_NewRef(value));
+    put(&me->channel, Py_NewRef(ch));
+    put(&me->direction, Py_NewRef(direction));
+    runq_unlink(ring, &me->link); /* its reference goes from the ring to the queue */
+    waitq_link(queue, &me->link);
+    if (!ring->head)
+        runq_link(ring, NULL, (Link *)Py_NewRef(to));
+    return park(sched, to, operands);
+}
+
+static PyObject *channel_send(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    Channel *ch = (Channel *)self;
+    Scheduler *sched = plain_sched();
+    if (!sched || nargs != 1 || !ch->plain || ch->schedule_all != Py_False)
+        return call_twin(SEND, self, args, nargs);
+    WaitQueue *receivers = (WaitQueue *)ch->receivers;
+    if (!receivers->head) {
+        PyObject *result = wait_in(sched, ch, (WaitQueue *)ch->senders, core.one, args[0], args + 1);
+        return result || PyErr_Occurred() ? result : call_twin(SEND, self, args, nargs);
+    }
+    Tasklet *peer = plain_peer(receivers, sched);
+    int switches = ch->preference == core.minus_one;
+    if (!peer || peer->tempval != Py_None || (switches && !can_switch(sched, peer)))
+        return call_twin(SEND, self, args, nargs);
+    put(&peer->tempval, Py_NewRef(args[0]));
+    take_out(receivers, peer);
+    if (!switches) {
+        join_end(ring_of(sched), peer);
+        Py_RETURN_NONE;
+    }
+    join_head(ring_of(sched), peer);
+    return park(sched, peer, args + 1);
+}
+
+/* receive(), and the next round of a `for` loop; `operands` is the top of the caller's operands, or NULL. */
+static inline PyObject *receive(Channel *ch, enum Twin twin, PyObject *const *operands)
+{
+    Scheduler *sched = plain_sched();
+    if (!sched || !ch->plain || ch->schedule_all != Py_False)
+        return call_twin(twin, (PyObject *)ch, NULL, 0);
+    WaitQueue *senders = (WaitQueue *)ch->senders;
+    if (!senders->head) {
+        PyObject *result = wait_in(sched, ch, (WaitQueue *)ch->receivers, core.minus_one, Py_None, operands);
+        return result || PyErr_Occurred() ? result : call_twin(twin, (PyObject *)ch, NULL, 0);
+    }
+    Tasklet *peer = plain_peer(senders, sched);
+    int switches = ch->preference == core.one;
+    if (!peer || Py_IS_TYPE(peer->tempval, (PyTypeObject *)core.bomb) || (switches && !can_switch(sched, peer)))
+        return call_twin(twin, (PyObject *)ch, NULL, 0);
+    PyObject *value = peer->tempval;
+    peer->tempval = Py_NewRef(Py_None);
+    take_out(senders, peer);
+    if (!switches) {
+        join_end(ring_of(sched), peer);
+        return value;
+    }
+    put(&current_of(sched)->tempval, value);
+    join_head(ring_of(sched), peer);
+    return park(sched, peer, operands);
+}
+
+static PyObject *channel_receive(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs)
+        return call_twin(RECEIVE, self, args, nargs);
+    return receive((Channel *)self, RECEIVE, args);
+}
+
+static PyObject *channel_next(PyObject *self)
+{
+    Channel *ch = (Channel *)self;
+    if (!((WaitQueue *)ch->senders)->head)
+        frames_learn(PyType_GetModuleState(core.channel_type)); /* while Python code may run */
+    return receive(ch, NEXT, NULL);
+}
+
+/* Whether the class of `self` has the core's own attribute of that name. */
+static int has_own(PyTypeObject *type, const char *name)
+{
+    PyObject *here_ = PyObject_GetAttrString((PyObject *)type, name);
+    PyObject *own = PyObject_GetAttrString((PyObject *)core.channel_type, name);
+    int same = here_ && here_ == own;
+    Py_XDECREF(here_);
+    Py_XDECREF(own);
+    PyErr_Clear();
+    return same;
+}
+
+/* Takes and ignores any arguments: subclasses have constructors of their own.  New reference, or NULL. */
+static PyObject *channel_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    Channel *ch = (Channel *)type->tp_alloc(type, 0);
+    if (!ch)
+        return NULL;
+    ch->closing = Py_NewRef(Py_False);
+    ch->schedule_all = Py_NewRef(Py_False);
+    ch->label = Py_NewRef(Py_None);
+    ch->preference = Py_NewRef(core.minus_one);
+    ch->number = PyIter_Next(core.channel_numbers);
+    ch->senders = core.waitq_type->tp_alloc(core.waitq_type, 0);
+    ch->receivers = core.waitq_type->tp_alloc(core.waitq_type, 0);
+    ch->plain = type == core.channel_type || (has_own(type, "_act") && has_own(type, "_post"));
+    if (!ch->number || !ch->senders || !ch->receivers)
+        Py_CLEAR(ch);
+    return (PyObject *)ch;
+}
+
+static int channel_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Channel *ch = (Channel *)self;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(ch->label);
+    Py_VISIT(ch->number);
+    Py_VISIT(ch->preference);
+    Py_VISIT(ch->senders);
+    Py_VISIT(ch->receivers);
+    return 0;
+}
+
+/* Nothing to clear: a cycle through a channel goes through its queues, which are cleared. */
+static void channel_dealloc(PyObject *self)
+{
+    Channel *ch = (Channel *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_TRASHCAN_BEGIN(self, channel_dealloc) /* channels that are sent over channels make chains of any length */
+        if (ch->weakrefs) PyObject_ClearWeakRefs(self);
+    Py_XDECREF(ch->closing);
+    Py_XDECREF(ch->label);
+    Py_XDECREF(ch->number);
+    Py_XDECREF(ch->preference);
+    Py_XDECREF(ch->schedule_all);
+    Py_XDECREF(ch->senders);
+    Py_XDECREF(ch->receivers);
+    type->tp_free(self);
+    Py_DECREF(type);
+    Py_TRASHCAN_END
+}
+
+static PyMethodDef channel_methods[] = {
+    {"send", (PyCFunction)(void *)channel_send, METH_FASTCALL,
+     "send($self, value)\n--\n\nPass `value` to a receiver, waiting for one if need be."},
+    {"receive", (PyCFunction)(void *)channel_receive, METH_FASTCALL,
+     "receive($self)\n--\n\nReturn the value of a sender, waiting for one if need be; raises what was sent by "
+     "send_exception()."},
+    {0},
+};
+
+static PyMemberDef channel_members[] = {
+    FIELD(Channel, closing),
+    FIELD(Channel, label),
+    FIELD(Channel, number),
+    FIELD(Channel, preference),
+    FINAL_FIELD(Channel, receivers),
+    FIELD(Channel, schedule_all),
+    FINAL_FIELD(Channel, senders),
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Channel, weakrefs), READONLY, NULL},
+    {0},
+};
+
+static PyType_Slot channel_slots[] = {
+    {Py_tp_new, channel_new},
+    {Py_tp_dealloc, channel_dealloc},
+    {Py_tp_traverse, channel_traverse},
+    {Py_tp_iternext, channel_next},
+    {Py_tp_methods, channel_methods},
+    {Py_tp_members, channel_members},
+    {0, NULL},
+};
+
+static PyType_Spec channel_spec = {
+    .name = "stackless.channel",
+    .basicsize = sizeof(Channel),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = channel_slots,
+};
+
+int chanlab_add_channel(PyObject *module)
+{
+    core.channel_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &channel_spec, NULL);
+    return core.channel_type ? PyModule_AddObjectRef(module, "channel", (PyObject *)core.channel_type) : -1;
+}
+#endif

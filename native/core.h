@@ -1,0 +1,156 @@
+/* core.h - the fused core: tasklet, channel and scheduler as C objects, and fast paths of what is done most.
+ *
+ * A fast path is for the plain case: one thread, nobody watches, no timer runs, nothing forbids to switch, a partner
+ * that waits in a plain send or receive.  It first makes sure of all that, and changes nothing until it is sure that
+ * nothing can fail.  Else it hands over to the Python twin of the operation, which works on the same objects, and so is
+ * not only the specification but also the other half of the implementation.
+ *
+ * The fields are Python objects, None when empty and never NULL, so that the Python twins read and write them as they
+ * do their own slots.  The types are given the rest of their methods by chanlab.hooks.graft(). */
+#ifndef CHANLAB_CORE_H
+#define CHANLAB_CORE_H
+
+#include "private.h"
+
+#ifdef CHANLAB_PRIVATE
+#include "queues.h"
+
+struct Started;
+
+typedef struct Tasklet {
+    Link link;
+    PyObject *alive, *atomic, *block_trap, *channel, *context, *direction, *greenlet, *ignore_nesting, *label, *number,
+        *offers, *sched, *stack, *tempval;
+    PyObject *func, *args, *kwargs;              /* what `_call` holds, owned; func is NULL when that is None */
+    struct Tasklet *started_prev, *started_next; /* borrowed: a tasklet that is deallocated leaves the list first */
+    struct Started *started_in;                  /* borrowed; NULL when it is in none */
+    PyObject *weakrefs;
+} Tasklet;
+
+typedef struct Channel {
+    PyObject_HEAD
+    PyObject *closing, *label, *number, *preference, *receivers, *schedule_all, *senders;
+    PyObject *weakrefs;
+    char plain; /* nobody has given its class another _act or _post */
+} Channel;
+
+typedef struct Scheduler {
+    PyObject_HEAD
+    PyObject *alarm, *bottoms, *busy, *clock, *collecting, *current, *doomed, *failed, *hub, *idle, *in_callback,
+        *locked, *main, *moving, *next_greenlet, *rng, *runq, *runs, *started, *switch_trap, *thread_id, *watchdog;
+    PyObject *weakrefs;
+} Scheduler;
+
+typedef struct Watch {
+    PyObject_HEAD
+    PyObject *callback, *error_handler, *schedule_callback, *trace;
+} Watch;
+
+/* What the fused core knows of the Python side.  There is one for the process: the hooks are chosen once. */
+typedef struct Core {
+    PyTypeObject *tasklet_type, *channel_type, *scheduler_type, *waitq_type;
+    Watch *watch;
+    PyObject *bomb, *TaskletExit;        /* the types */
+    PyObject *numbers, *channel_numbers; /* iterators */
+    PyObject *zero, *one, *minus_one;
+    PyObject *threading;      /* the dict of that module, where new threads find what traces them */
+    PyObject *new_context;    /* function: the running Context, made if need be */
+    PyObject *new_sched;      /* function: this thread's scheduler, made if need be */
+    PyObject *reap, *collect; /* functions, see forgotten.py */
+    PyObject *twin[8];        /* the Python twins, see enum Twin */
+    PyObject *str_explode, *str_exit, *str_end, *str_died, *str_end_run, *str_trace_hook, *str_profile_hook;
+    int many; /* more than one thread uses tasklets: every operation needs the lock */
+} Core;
+extern Core core;
+
+enum Twin { SEND, RECEIVE, NEXT, SCHEDULE, RUN, INIT, SETUP };
+
+/* The scheduler of this thread, borrowed; NULL before the first use of tasklets and after the last. */
+extern _Thread_local Scheduler *my_sched __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* This thread's scheduler when nothing but the operation itself has to be cared for, else NULL. */
+static inline Scheduler *plain_sched(void)
+{
+    Scheduler *sched = my_sched;
+    Watch *watch = core.watch;
+    if (!sched || core.many || sched->busy != Py_False || sched->clock != Py_None || sched->watchdog != Py_None ||
+        sched->collecting != Py_False || sched->switch_trap != core.zero || sched->in_callback != Py_False ||
+        sched->moving != Py_None)
+        return NULL;
+    if (watch->callback != Py_None || watch->trace != Py_None || watch->schedule_callback != Py_None)
+        return NULL;
+    return sched;
+}
+
+static inline RunQueue *ring_of(Scheduler *sched) { return (RunQueue *)sched->runq; }
+static inline Tasklet *current_of(Scheduler *sched) { return (Tasklet *)sched->current; }
+
+/* Put `value` into a field.  Steals a reference to it. */
+static inline void put(PyObject **field, PyObject *value)
+{
+    PyObject *old = *field;
+    *field = value;
+    Py_XDECREF(old);
+}
+
+/* sched.c */
+/* Whether the running tasklet can be parked here and `to`, which is or will be in the ring, can go on: then it has a
+ * stack. */
+int can_switch(Scheduler *sched, Tasklet *to);
+/* Go on with `to`, the head of the ring, when can_switch() has said so.  Returns what the caller resumes with: a new
+ * reference, or NULL with the exception that was sent to it. */
+PyObject *park(Scheduler *sched, Tasklet *to, PyObject *const *operands);
+/* Who would run if the running tasklet left the ring, borrowed; it joins the ring when that is empty.  NULL when it
+ * cannot be told here. */
+Tasklet *successor(Scheduler *sched);
+
+/* Call the Python twin of a method (self not NULL) or function.  New reference, or NULL. */
+PyObject *call_twin(enum Twin which, PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *call_twin_vector(enum Twin which, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+PyObject *call_twin_with(enum Twin which, PyObject *self, PyObject *args, PyObject *kwargs);
+
+/* started.c */
+void started_add(Scheduler *sched, Tasklet *task);
+void started_discard(Tasklet *task);
+
+int chanlab_add_started(PyObject *module);
+int chanlab_add_tasklet(PyObject *module);
+int chanlab_add_channel(PyObject *module);
+int chanlab_add_sched(PyObject *module);
+
+/* A member of type T_OBJECT_EX: CPython's specialised instructions know no other. */
+#define FIELD(type, name)                                                                                              \
+    {                                                                                                                  \
+        "_" #name, T_OBJECT_EX, offsetof(type, name), 0, NULL                                                          \
+    }
+#define FINAL_FIELD(type, name)                                                                                        \
+    {                                                                                                                  \
+        "_" #name, T_OBJECT_EX, offsetof(type, name), READONLY, NULL                                                   \
+    }
+#define PUBLIC_FIELD(type, name)                                                                                       \
+    {                                                                                                                  \
+#name, T_OBJECT_EX, offsetof(type, name), 0, NULL                                                              \
+    }
+
+/* private.c: what the core does with stacks. */
+typedef struct Here {
+    PyThreadState *ts;
+    Private *current, *left;
+} Here;
+extern _Thread_local Here here __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* A stack for `task`, which has not begun; it becomes its `_greenlet` and `_stack`.  0, or -1 with MemoryError. */
+int private_for(Tasklet *task, Scheduler *sched);
+void private_let_go(Private *left);
+void __attribute__((noreturn)) private_leave_for_good(int failed);
+void __attribute__((noreturn)) private_leave_to(Private *to);
+/* Whether the running code is on its Private's own stack, as far as can be told at once. */
+static inline int private_on_own_stack(const Private *me, const PyThreadState *ts)
+{
+    return (void *)ts->datastack_chunk == me->root || (me->root && root_of(ts->datastack_chunk) == me->root);
+}
+/* The bottom of a tasklet's stack in the fused core; sched.c. */
+void core_life(void);
+#endif
+
+#endif
