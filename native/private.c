@@ -10,6 +10,7 @@
  *
  * No other stack than the running one is ever written to, except by whoever makes it. */
 #include "core.h"
+#include "guests.h"
 
 #ifdef CHANLAB_PRIVATE
 
@@ -68,6 +69,8 @@ static int arrive(void)
 void __attribute__((noreturn)) private_leave_for_good(int failed)
 {
     Private *to = here.current->parent;
+    if (here.current->guests)
+        guests_leave(here.current);
     while (to->phase != PARKED) /* a thread's own stack is always there */
         to = to->parent;
     if (failed) {
@@ -387,6 +390,7 @@ static int private_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(stack->parent);
     Py_VISIT(stack->run);
+    Py_VISIT(stack->guests);
     for (int i = 0; i < 3; i++)
         Py_VISIT(stack->thrown[i]);
     Py_VISIT(stack->tracing.trace_object);
@@ -429,6 +433,7 @@ static void private_dealloc(PyObject *self)
     if (stack->phase == FRESH)
         Py_CLEAR(stack->state.context);
     Py_CLEAR(stack->run);
+    Py_CLEAR(stack->guests);
     Py_CLEAR(stack->parent);
     type->tp_free(self);
     Py_DECREF(type);
@@ -564,7 +569,7 @@ int chanlab_add_private(PyObject *module)
         return -1;
     if (PyModule_AddStringConstant(module, "no_private", "") < 0 || PyModule_AddFunctions(module, functions) < 0)
         return -1;
-    if (chanlab_add_started(module) < 0 || chanlab_add_sched(module) < 0)
+    if (chanlab_add_started(module) < 0 || chanlab_add_guests(module) < 0 || chanlab_add_sched(module) < 0)
         return -1;
     return chanlab_add_tasklet(module) < 0 ? -1 : chanlab_add_channel(module);
 }

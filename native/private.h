@@ -25,6 +25,8 @@ typedef struct Private {
     Frames frames;             /* its frames while it is parked */
     Tracing tracing;           /* its tracing while it is parked */
     PyObject *const *operands; /* where its innermost frame's operands end while it is parked; NULL when not known */
+    PyObject *guests;          /* the greenlets that were started on it, see guests.c; owned, or NULL */
+    Py_ssize_t sweep_at;       /* at how many of them the dead ones are forgotten */
     enum Phase phase;
 } Private;
 #endif

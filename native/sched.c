@@ -4,6 +4,7 @@
  * by where the last one came from, and is right only if all come from one place and go back through the same call. That
  * halves the cost of a switch.  Hence also METH_FASTCALL for whatever may park, and park() called last. */
 #include "core.h"
+#include "guests.h"
 
 #ifdef CHANLAB_PRIVATE
 
@@ -308,6 +309,8 @@ void core_life(void)
     }
     int failed = result ? 0 : died(sched);
     Py_XDECREF(result);
+    if (stack->guests)
+        guests_leave(stack);
     if (failed < 0)
         private_leave_for_good(1); /* the hub sees to it */
     end(sched);
@@ -319,8 +322,9 @@ void core_life(void)
 #define SCHEDULER_FIELDS(X)                                                                                            \
     X(alarm)                                                                                                           \
     X(bottoms)                                                                                                         \
-    X(busy) X(clock) X(collecting) X(current) X(doomed) X(failed) X(hub) X(idle) X(in_callback) X(locked) X(main)      \
-        X(moving) X(next_greenlet) X(rng) X(runq) X(runs) X(started) X(switch_trap) X(thread_id) X(watchdog)
+    X(busy)                                                                                                            \
+    X(clock) X(collecting) X(current) X(doomed) X(failed) X(hub) X(idle) X(in_callback) X(locked) X(main) X(moving)    \
+        X(next_greenlet) X(rng) X(runq) X(runs) X(started) X(switch_trap) X(thread_id) X(watchdog)
 
 static PyObject *scheduler_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {

@@ -27,6 +27,7 @@ PRIVATE = "switch:private" in hooks.NATIVE
 if PRIVATE:
     _chanlab = hooks._chanlab
     _chanlab.use_greenlet(_greenlet.getcurrent)
+    _chanlab.guard_greenlets(_greenlet.greenlet, _greenlet.GreenletExit)
     getcurrent = _chanlab.getcurrent
     _new = _chanlab.Private
     _switch_next = _chanlab.switch_next
