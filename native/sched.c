@@ -323,7 +323,8 @@ void core_life(void)
     X(alarm)                                                                                                           \
     X(bottoms)                                                                                                         \
     X(busy)                                                                                                            \
-    X(clock) X(collecting) X(current) X(doomed) X(failed) X(hub) X(idle) X(in_callback) X(locked) X(main) X(moving)    \
+    X(clock)                                                                                                           \
+    X(collecting) X(current) X(doomed) X(failed) X(hub) X(idle) X(in_callback) X(locked) X(main) X(moving)             \
         X(next_greenlet) X(rng) X(runq) X(runs) X(started) X(switch_trap) X(thread_id) X(watchdog)
 
 static PyObject *scheduler_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
@@ -517,6 +518,19 @@ static PyObject *thread_has(PyObject *Py_UNUSED(module), PyObject *sched)
     Py_RETURN_NONE;
 }
 
+/* around_collection(phase, info): the mirror of that in forgotten.py, which takes no depth of recursion in Python. */
+static PyObject *around_collection(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
+{
+    Scheduler *sched = my_sched;
+    if (!sched || nargs != 2 || !PyUnicode_Check(args[0]))
+        Py_RETURN_NONE;
+    int starts = PyUnicode_CompareWithASCIIString(args[0], "start") == 0;
+    put(&sched->collecting, PyBool_FromLong(starts));
+    if (!starts && PyList_Check(sched->doomed) && PyList_GET_SIZE(sched->doomed))
+        return PyObject_CallOneArg(core.reap, (PyObject *)sched);
+    Py_RETURN_NONE;
+}
+
 /* many_threads(flag): whether every operation needs the lock. */
 static PyObject *many_threads(PyObject *Py_UNUSED(module), PyObject *flag)
 {
@@ -530,6 +544,7 @@ static PyMethodDef functions[] = {
      "caller itself."},
     {"core_knows", (PyCFunction)(void *)core_knows, METH_VARARGS | METH_KEYWORDS, "What the core needs of Python."},
     {"thread_has", thread_has, METH_O, "This thread's scheduler from now on, or None."},
+    {"around_collection", (PyCFunction)(void *)around_collection, METH_FASTCALL, "For gc.callbacks."},
     {"many_threads", many_threads, METH_O, "Whether more than one thread uses tasklets."},
     {NULL, NULL, 0, NULL},
 };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Callable
@@ -46,6 +47,7 @@ def fuse(schedule: Callable) -> Callable:
         __init__=twin.__init__,
         setup=twin.setup,
     )
+    gc.callbacks[gc.callbacks.index(forgotten.around_collection)] = core.around_collection
     if "spawn" in hooks.FUSED:
         core.quick_tasklets()
     return core.schedule if "sched" in hooks.FUSED else schedule

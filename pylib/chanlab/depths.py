@@ -6,9 +6,9 @@ It follows from the code alone: each instruction changes it by a fixed amount, w
 
 from __future__ import annotations
 
-import array
 import dis
 import itertools
+import sys
 from types import CodeType
 
 
@@ -26,11 +26,12 @@ def loop_depths(code: CodeType) -> bytes:
                 _follow(this, following.offset, known)
         if len(known) == before:
             break
-    depths = array.array("H", bytes(len(code.co_code)))
+    depths = [0] * (len(code.co_code) // 2)
     for this in instructions:
         if this.opname == "FOR_ITER":
             depths[this.offset // 2] = max(known.get(this.offset, 0), 0)
-    return depths.tobytes()
+    # Not by the module array: imported where the recursion limit strikes it harms CPython 3.11's reference counts.
+    return b"".join(depth.to_bytes(2, sys.byteorder) for depth in depths)
 
 
 def _follow(this: dis.Instruction, following: int, known: dict[int, int]) -> None:

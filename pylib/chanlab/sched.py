@@ -499,6 +499,6 @@ def at_exit() -> None:
     """Before the interpreter is taken down: kill the main thread's live tasklets, complete the trace."""
     with contextlib.suppress(BaseException):
         forgotten.kill_all(here.sched)
-        gc.callbacks.remove(forgotten.around_collection)
+        gc.callbacks.remove(hooks._chanlab.around_collection if hooks.FUSED else forgotten.around_collection)
     if watch.trace is not None:
         watch.trace.flush()
