@@ -39,11 +39,13 @@ typedef struct Scheduler {
     PyObject *alarm, *bottoms, *busy, *clock, *collecting, *current, *doomed, *failed, *hub, *idle, *in_callback,
         *locked, *main, *moving, *next_greenlet, *rng, *runq, *runs, *started, *switch_trap, *thread_id, *watchdog;
     PyObject *weakrefs;
+    int odd; /* one of the fields that plain_sched() is about is not as it is most of the time */
 } Scheduler;
 
 typedef struct Watch {
     PyObject_HEAD
     PyObject *callback, *error_handler, *schedule_callback, *trace;
+    int odd; /* somebody watches */
 } Watch;
 
 /* What the fused core knows of the Python side.  There is one for the process: the hooks are chosen once. */
@@ -57,13 +59,13 @@ typedef struct Core {
     PyObject *new_context;    /* function: the running Context, made if need be */
     PyObject *new_sched;      /* function: this thread's scheduler, made if need be */
     PyObject *reap, *collect; /* functions, see forgotten.py */
-    PyObject *twin[8];        /* the Python twins, see enum Twin */
+    PyObject *twin[12];       /* the Python twins, see enum Twin */
     PyObject *str_explode, *str_exit, *str_end, *str_died, *str_end_run, *str_trace_hook, *str_profile_hook;
     int many; /* more than one thread uses tasklets: every operation needs the lock */
 } Core;
 extern Core core;
 
-enum Twin { SEND, RECEIVE, NEXT, SCHEDULE, RUN, INIT, SETUP };
+enum Twin { SEND, RECEIVE, NEXT, SCHEDULE, RUN, RUN_ALL, GETCURRENT, INIT, SETUP, TWINS };
 
 /* The scheduler of this thread, borrowed; NULL before the first use of tasklets and after the last. */
 extern _Thread_local Scheduler *my_sched __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -73,13 +75,7 @@ static inline Scheduler *plain_sched(void)
 {
     Scheduler *sched = my_sched;
     Watch *watch = core.watch;
-    if (!sched || core.many || sched->busy != Py_False || sched->clock != Py_None || sched->watchdog != Py_None ||
-        sched->collecting != Py_False || sched->switch_trap != core.zero || sched->in_callback != Py_False ||
-        sched->moving != Py_None)
-        return NULL;
-    if (watch->callback != Py_None || watch->trace != Py_None || watch->schedule_callback != Py_None)
-        return NULL;
-    return sched;
+    return sched && !(sched->odd | watch->odd | core.many) && sched->busy == Py_False ? sched : NULL;
 }
 
 static inline RunQueue *ring_of(Scheduler *sched) { return (RunQueue *)sched->runq; }

@@ -77,6 +77,7 @@ void __attribute__((noreturn)) private_leave_for_good(int failed)
         for (int i = 0; i < 3; i++)
             Py_CLEAR(to->thrown[i]);
         PyErr_Fetch(&to->thrown[0], &to->thrown[1], &to->thrown[2]);
+        to->odd = 1;
     }
     private_leave_to(to);
 }
@@ -251,6 +252,7 @@ static PyObject *private_throw(PyObject *self, PyObject *exception)
         Py_CLEAR(to->thrown[i]);
     to->thrown[0] = Py_NewRef(Py_TYPE(exception));
     to->thrown[1] = exception;
+    to->odd = 1;
     return private_switch(self, NULL);
 }
 
@@ -378,6 +380,7 @@ static PyObject *private_get_tracing(PyObject *self, void *closure)
 
 static int private_set_tracing(PyObject *self, PyObject *function, void *closure)
 {
+    ((Private *)self)->odd = 1;
     return tracing_set(&((Private *)self)->tracing, state_of(self), closure != NULL, function ? function : Py_None);
 }
 
@@ -501,7 +504,12 @@ static PyObject *switch_next(PyObject *module, PyObject *sched)
         failed = -1;
     }
     Py_DECREF(next); /* its tasklet, or the thread, holds it still */
-    if (failed || !current(state, 0) || swap_to((Private *)next) < 0)
+    if (failed || !current(state, 0))
+        return NULL;
+    failed = swap_to((Private *)next);
+    if (my_sched && my_sched->busy != Py_True) /* a fast path came here, and the Python twin that goes on is not done */
+        put(&my_sched->busy, Py_NewRef(Py_True));
+    if (failed)
         return NULL;
     Py_RETURN_NONE;
 }

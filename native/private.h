@@ -28,6 +28,7 @@ typedef struct Private {
     PyObject *guests;          /* the greenlets that were started on it, see guests.c; owned, or NULL */
     Py_ssize_t sweep_at;       /* at how many of them the dead ones are forgotten */
     enum Phase phase;
+    char odd; /* something was thrown at it, or its tracing was set, while it was parked */
 } Private;
 #endif
 

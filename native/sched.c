@@ -94,7 +94,8 @@ static inline PyObject *resume(Scheduler *sched)
     PyObject *value = me->tempval;
     me->tempval = Py_NewRef(Py_None);
     here.left = NULL;
-    put(&sched->busy, Py_NewRef(Py_False));
+    if (sched->busy != Py_False) /* whoever left was in the middle of a Python twin */
+        put(&sched->busy, Py_NewRef(Py_False));
     private_let_go(left);
     return value;
 }
@@ -106,6 +107,7 @@ static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObje
     Private *stack = here.current;
     PyObject *result =
         sched->locked == core.zero ? Py_NewRef(Py_None) : PyObject_CallMethodNoArgs((PyObject *)sched, core.str_exit);
+    stack->odd = 0;
     if (stack->tracing.trace || stack->tracing.profile)
         tracing_restore(&stack->tracing);
     if (result && PyList_GET_SIZE(sched->doomed))
@@ -126,15 +128,14 @@ static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObje
 static inline int is_odd(Scheduler *sched, PyObject *value)
 {
     Private *stack = here.current;
-    return sched->locked != core.zero || PyList_GET_SIZE(sched->doomed) || stack->tracing.trace ||
-           stack->tracing.profile || stack->thrown[0] || Py_IS_TYPE(value, (PyTypeObject *)core.bomb);
+    return sched->locked != core.zero || PyList_GET_SIZE(sched->doomed) || stack->odd ||
+           Py_IS_TYPE(value, (PyTypeObject *)core.bomb);
 }
 
 PyObject *__attribute__((noinline)) park(Scheduler *sched, Tasklet *to, PyObject *const *operands)
 {
     Private *me = here.current, *target = (Private *)to->greenlet;
     PyThreadState *ts = here.ts;
-    put(&sched->busy, Py_NewRef(Py_True));
     put(&sched->current, Py_NewRef(to)); /* the ring or a queue holds the one that leaves */
     state_save(&me->state, ts);
     me->operands = operands;
@@ -218,6 +219,20 @@ static PyObject *scheduler_run(PyObject *self, PyObject *const *args, Py_ssize_t
     if (end_run(sched) < 0)
         Py_CLEAR(result);
     return result;
+}
+
+/* run(): the same for this thread. */
+static PyObject *run(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    if (!my_sched || nargs || kwnames)
+        return call_twin_vector(RUN_ALL, NULL, args, nargs, kwnames);
+    return scheduler_run((PyObject *)my_sched, args, 0);
+}
+
+/* getcurrent(): the tasklet that runs in this thread. */
+static PyObject *getcurrent(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    return my_sched ? Py_NewRef(my_sched->current) : call_twin(GETCURRENT, NULL, NULL, 0);
 }
 
 /* -- the life of a tasklet
@@ -319,13 +334,35 @@ void core_life(void)
 /* -- the objects
  * --------------------------------------------------------------------------------------------------------------- */
 
-#define SCHEDULER_FIELDS(X)                                                                                            \
-    X(alarm)                                                                                                           \
-    X(bottoms)                                                                                                         \
-    X(busy)                                                                                                            \
-    X(clock)                                                                                                           \
-    X(collecting) X(current) X(doomed) X(failed) X(hub) X(idle) X(in_callback) X(locked) X(main) X(moving)             \
-        X(next_greenlet) X(rng) X(runq) X(runs) X(started) X(switch_trap) X(thread_id) X(watchdog)
+/* Those on which it depends whether a fast path can be taken are set through set_state(). */
+/* clang-format off */
+#define SCHEDULER_STATES(X) X(clock) X(collecting) X(in_callback) X(moving) X(switch_trap) X(watchdog)
+#define SCHEDULER_SLOTS(X) \
+    X(alarm) X(bottoms) X(busy) X(current) X(doomed) X(failed) X(hub) X(idle) X(locked) X(main) X(next_greenlet) \
+    X(rng) X(runq) X(runs) X(started) X(thread_id)
+#define SCHEDULER_FIELDS(X) SCHEDULER_SLOTS(X) SCHEDULER_STATES(X)
+/* clang-format on */
+
+static void look_at_states(Scheduler *sched)
+{
+    sched->odd = sched->clock != Py_None || sched->collecting != Py_False || sched->in_callback != Py_False ||
+                 sched->moving != Py_None || sched->switch_trap != core.zero || sched->watchdog != Py_None;
+}
+
+/* `closure` is the offset of the field. */
+static PyObject *get_state(PyObject *self, void *closure)
+{
+    return Py_NewRef(*(PyObject **)((char *)self + (size_t)closure));
+}
+
+static int set_state(PyObject *self, PyObject *value, void *closure)
+{
+    PyObject **field = (PyObject **)((char *)self + (size_t)closure), *old = *field;
+    *field = Py_NewRef(value ? value : Py_None);
+    look_at_states((Scheduler *)self);
+    Py_DECREF(old);
+    return 0;
+}
 
 static PyObject *scheduler_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
@@ -333,6 +370,7 @@ static PyObject *scheduler_new(PyTypeObject *type, PyObject *Py_UNUSED(args), Py
 #define NONE(name) sched->name = Py_NewRef(Py_None);
     if (sched) {
         SCHEDULER_FIELDS(NONE)
+        look_at_states(sched);
     }
     return (PyObject *)sched;
 }
@@ -379,18 +417,20 @@ static PyMethodDef scheduler_methods[] = {
 
 static PyMemberDef scheduler_members[] = {
 #define MEMBER(name) PUBLIC_FIELD(Scheduler, name),
-    SCHEDULER_FIELDS(MEMBER){"__weaklistoffset__", T_PYSSIZET, offsetof(Scheduler, weakrefs), READONLY, NULL},
+    SCHEDULER_SLOTS(MEMBER){"__weaklistoffset__", T_PYSSIZET, offsetof(Scheduler, weakrefs), READONLY, NULL},
     {0},
 };
 
+static PyGetSetDef scheduler_getset[] = {
+#define STATE(name) {#name, get_state, set_state, NULL, (void *)offsetof(Scheduler, name)},
+    SCHEDULER_STATES(STATE){0},
+};
+
 static PyType_Slot scheduler_slots[] = {
-    {Py_tp_new, scheduler_new},
-    {Py_tp_dealloc, scheduler_dealloc},
-    {Py_tp_traverse, scheduler_traverse},
-    {Py_tp_clear, scheduler_clear},
-    {Py_tp_methods, scheduler_methods},
-    {Py_tp_members, scheduler_members},
-    {0, NULL},
+    {Py_tp_getset, scheduler_getset},   {Py_tp_new, scheduler_new},
+    {Py_tp_dealloc, scheduler_dealloc}, {Py_tp_traverse, scheduler_traverse},
+    {Py_tp_clear, scheduler_clear},     {Py_tp_methods, scheduler_methods},
+    {Py_tp_members, scheduler_members}, {0, NULL},
 };
 
 static PyType_Spec scheduler_spec = {
@@ -436,20 +476,31 @@ static void watch_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
+static int watch_set(PyObject *self, PyObject *value, void *closure)
+{
+    Watch *watch = (Watch *)self;
+    PyObject **field = (PyObject **)((char *)self + (size_t)closure), *old = *field;
+    *field = Py_NewRef(value ? value : Py_None);
+    watch->odd = watch->callback != Py_None || watch->schedule_callback != Py_None || watch->trace != Py_None;
+    Py_DECREF(old);
+    return 0;
+}
+
 static PyMemberDef watch_members[] = {
-    PUBLIC_FIELD(Watch, callback),
     PUBLIC_FIELD(Watch, error_handler),
-    PUBLIC_FIELD(Watch, schedule_callback),
-    PUBLIC_FIELD(Watch, trace),
+    {0},
+};
+
+static PyGetSetDef watch_getset[] = {
+    {"callback", get_state, watch_set, NULL, (void *)offsetof(Watch, callback)},
+    {"schedule_callback", get_state, watch_set, NULL, (void *)offsetof(Watch, schedule_callback)},
+    {"trace", get_state, watch_set, NULL, (void *)offsetof(Watch, trace)},
     {0},
 };
 
 static PyType_Slot watch_slots[] = {
-    {Py_tp_new, watch_new},
-    {Py_tp_dealloc, watch_dealloc},
-    {Py_tp_traverse, watch_traverse},
-    {Py_tp_members, watch_members},
-    {0, NULL},
+    {Py_tp_new, watch_new},         {Py_tp_dealloc, watch_dealloc}, {Py_tp_traverse, watch_traverse},
+    {Py_tp_members, watch_members}, {Py_tp_getset, watch_getset},   {0, NULL},
 };
 
 static PyType_Spec watch_spec = {
@@ -485,6 +536,8 @@ static PyObject *core_knows(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
         {"__next__", &core.twin[NEXT]},
         {"schedule", &core.twin[SCHEDULE]},
         {"run", &core.twin[RUN]},
+        {"run_all", &core.twin[RUN_ALL]},
+        {"getcurrent", &core.twin[GETCURRENT]},
         {"__init__", &core.twin[INIT]},
         {"setup", &core.twin[SETUP]},
     };
@@ -526,6 +579,7 @@ static PyObject *around_collection(PyObject *Py_UNUSED(module), PyObject *const 
         Py_RETURN_NONE;
     int starts = PyUnicode_CompareWithASCIIString(args[0], "start") == 0;
     put(&sched->collecting, PyBool_FromLong(starts));
+    look_at_states(sched);
     if (!starts && PyList_Check(sched->doomed) && PyList_GET_SIZE(sched->doomed))
         return PyObject_CallOneArg(core.reap, (PyObject *)sched);
     Py_RETURN_NONE;
@@ -542,6 +596,10 @@ static PyMethodDef functions[] = {
     {"schedule", (PyCFunction)(void *)schedule, METH_FASTCALL | METH_KEYWORDS,
      "schedule(retval=<the caller>)\n--\n\nGive way to the next runnable tasklet.  Returns `retval`, by default the "
      "caller itself."},
+    {"run", (PyCFunction)(void *)run, METH_FASTCALL | METH_KEYWORDS,
+     "run(timeout=0, threadblock=False, soft=False, ignore_nesting=False, totaltimeout=False)\n--\n\nRun all other "
+     "tasklets until none is runnable; see the Python twin in stackless.py."},
+    {"current_tasklet", getcurrent, METH_NOARGS, "getcurrent()\n--\n\nThe tasklet that runs in this thread."},
     {"core_knows", (PyCFunction)(void *)core_knows, METH_VARARGS | METH_KEYWORDS, "What the core needs of Python."},
     {"thread_has", thread_has, METH_O, "This thread's scheduler from now on, or None."},
     {"around_collection", (PyCFunction)(void *)around_collection, METH_FASTCALL, "For gc.callbacks."},

@@ -187,12 +187,24 @@ static void tasklet_dealloc(PyObject *self)
     PyObject_GC_UnTrack(self);
     Py_TRASHCAN_BEGIN(self, tasklet_dealloc) if (task->weakrefs) PyObject_ClearWeakRefs(self);
     started_discard(task);
-    PyObject **fields[] = {&task->alive,     &task->atomic,   &task->block_trap,     &task->channel, &task->context,
-                           &task->direction, &task->greenlet, &task->ignore_nesting, &task->label,   &task->number,
-                           &task->offers,    &task->sched,    &task->stack,          &task->tempval, &task->func,
-                           &task->args,      &task->kwargs,   &task->link.queue};
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(fields); i++)
-        Py_CLEAR(*fields[i]);
+    Py_XDECREF(task->alive);
+    Py_XDECREF(task->atomic);
+    Py_XDECREF(task->block_trap);
+    Py_XDECREF(task->channel);
+    Py_XDECREF(task->context);
+    Py_XDECREF(task->direction);
+    Py_XDECREF(task->greenlet);
+    Py_XDECREF(task->ignore_nesting);
+    Py_XDECREF(task->label);
+    Py_XDECREF(task->number);
+    Py_XDECREF(task->offers);
+    Py_XDECREF(task->sched);
+    Py_XDECREF(task->stack);
+    Py_XDECREF(task->tempval);
+    Py_XDECREF(task->func);
+    Py_XDECREF(task->args);
+    Py_XDECREF(task->kwargs);
+    Py_XDECREF(task->link.queue);
     type->tp_free(self);
     Py_DECREF(type);
     Py_TRASHCAN_END

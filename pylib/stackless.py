@@ -12,6 +12,7 @@ Python and what in C is decided at start-up; implementation() tells.
 
 from __future__ import annotations
 
+import array  # noqa: F401  socket needs it, and where the recursion limit strikes its import harms CPython 3.11's counts
 import atexit
 import sys
 import threading
@@ -118,9 +119,6 @@ def schedule(retval: object = _CURRENT) -> Any:
         raise
 
 
-schedule = core.fuse(schedule)
-
-
 def schedule_remove(retval: object = _CURRENT) -> Any:
     """Pause the caller until somebody inserts it again.  Returns `retval`, by default the caller itself."""
     sched = here.sched
@@ -153,6 +151,9 @@ def sleep(seconds: float) -> None:
 def getcurrent() -> tasklet:
     """The tasklet that runs in this thread."""
     return here.sched.current
+
+
+schedule, run, getcurrent = core.fuse(schedule, run, getcurrent)
 
 
 def getmain() -> tasklet:

@@ -22,10 +22,10 @@ def _collect(owner: Scheduler, task: tasklet.tasklet) -> None:
         forgotten.collect(owner, task)
 
 
-def fuse(schedule: Callable) -> Callable:
-    """Make the core work.  Returns schedule() in C, or the one given when the hook `sched` is not fused."""
+def fuse(schedule: Callable, run: Callable, getcurrent: Callable) -> tuple[Callable, Callable, Callable]:
+    """Make the core work.  Returns the functions' twins in C, or those given when the hook `sched` is not fused."""
     if not hooks.FUSED:
-        return schedule
+        return schedule, run, getcurrent
     core, twin = hooks._chanlab, tasklet.PyTasklet
     core.core_knows(
         watch=watch,
@@ -43,6 +43,8 @@ def fuse(schedule: Callable) -> Callable:
         receive=channel.PyChannel.receive,
         __next__=channel.PyChannel.__next__,
         schedule=schedule,
+        run_all=run,
+        getcurrent=getcurrent,
         run=sched.PyScheduler.run,
         __init__=twin.__init__,
         setup=twin.setup,
@@ -50,4 +52,6 @@ def fuse(schedule: Callable) -> Callable:
     gc.callbacks[gc.callbacks.index(forgotten.around_collection)] = core.around_collection
     if "spawn" in hooks.FUSED:
         core.quick_tasklets()
-    return core.schedule if "sched" in hooks.FUSED else schedule
+    if "sched" not in hooks.FUSED:
+        return schedule, run, getcurrent
+    return core.schedule, core.run, core.current_tasklet
