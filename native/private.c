@@ -55,6 +55,7 @@ void private_let_go(Private *left)
 static int arrive(void)
 {
     Private *left = here.left;
+    after_swap(here.current, left);
     here.left = NULL;
     private_let_go(left); /* may run any code, and even switch */
     Private *me = here.current;
@@ -93,6 +94,7 @@ void __attribute__((noreturn)) private_leave_to(Private *to)
     here.current = (Private *)Py_NewRef(to);
     to->phase = RUNNING;
     state_load(&to->state, ts);
+    before_swap(me, to, 1);
     chanlab_swap(&me->sp, to->sp);
     abort(); /* nobody swaps to it */
 }
@@ -168,6 +170,7 @@ static int __attribute__((noinline)) swap_to(Private *to)
     here.current = (Private *)Py_NewRef(to);
     to->phase = RUNNING;
     state_load(&to->state, ts);
+    before_swap(me, to, 0);
     chanlab_swap(&me->sp, to->sp);
     return arrive();
 }

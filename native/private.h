@@ -29,7 +29,38 @@ typedef struct Private {
     Py_ssize_t sweep_at;       /* at how many of them the dead ones are forgotten */
     enum Phase phase;
     char odd; /* something was thrown at it, or its tracing was set, while it was parked */
+#ifdef __SANITIZE_ADDRESS__
+    void *fake; /* what AddressSanitizer keeps of it while it is parked, and its bounds as it knows them */
+    const void *low;
+    size_t size;
+#endif
 } Private;
+
+/* AddressSanitizer wants to know which stack runs. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+static inline void before_swap(Private *me, Private *to, int for_good)
+{
+    if (to->boundary) {
+        to->low = to->boundary - slab_below();
+        to->size = slab_below();
+    }
+    __sanitizer_start_switch_fiber(for_good ? NULL : &me->fake, to->low, to->size);
+}
+static inline void after_swap(Private *me, Private *left)
+{
+    const void *low;
+    size_t size;
+    __sanitizer_finish_switch_fiber(me->fake, &low, &size);
+    if (!left->boundary) {
+        left->low = low;
+        left->size = size;
+    }
+}
+#else
+static inline void before_swap(Private *me, Private *to, int for_good) { (void)me, (void)to, (void)for_good; }
+static inline void after_swap(Private *me, Private *left) { (void)me, (void)left; }
+#endif
 #endif
 
 #endif

@@ -93,6 +93,7 @@ static inline PyObject *resume(Scheduler *sched)
     Private *left = here.left;
     PyObject *value = me->tempval;
     me->tempval = Py_NewRef(Py_None);
+    after_swap(here.current, left);
     here.left = NULL;
     if (sched->busy != Py_False) /* whoever left was in the middle of a Python twin */
         put(&sched->busy, Py_NewRef(Py_False));
@@ -144,6 +145,7 @@ PyObject *__attribute__((noinline)) park(Scheduler *sched, Tasklet *to, PyObject
     here.current = (Private *)Py_NewRef(target);
     target->phase = RUNNING;
     state_load(&target->state, ts);
+    before_swap(me, target, 0);
     chanlab_swap(&me->sp, target->sp);
     PyObject *value = resume(sched);
     return is_odd(sched, value) ? resume_oddly(sched, value) : value;
