@@ -91,7 +91,8 @@ static inline PyObject *receive(Channel *ch, enum Twin twin, PyObject *const *op
     }
     Tasklet *peer = plain_peer(senders, sched);
     int switches = ch->preference == core.one;
-    if (!peer || Py_IS_TYPE(peer->tempval, (PyTypeObject *)core.bomb) || (switches && !can_switch(sched, peer)))
+    if (!peer || !peer->tempval || Py_IS_TYPE(peer->tempval, (PyTypeObject *)core.bomb) ||
+        (switches && !can_switch(sched, peer)))
         return call_twin(twin, (PyObject *)ch, NULL, 0);
     PyObject *value = peer->tempval;
     peer->tempval = Py_NewRef(Py_None);

@@ -142,7 +142,7 @@ int private_for(Tasklet *task, Scheduler *sched)
         return -1;
     }
     self->parent = (Private *)Py_NewRef(sched->hub);
-    self->state.context = task->context != Py_None ? Py_NewRef(task->context) : NULL;
+    self->state.context = task->context && PyContext_CheckExact(task->context) ? Py_NewRef(task->context) : NULL;
     self->business = (Business){task->func, task->args, task->kwargs, NULL};
     task->func = task->args = task->kwargs = NULL;
     put(&task->greenlet, (PyObject *)self);

@@ -91,7 +91,7 @@ static inline PyObject *resume(Scheduler *sched)
 {
     Tasklet *me = current_of(sched);
     Private *left = here.left;
-    PyObject *value = me->tempval;
+    PyObject *value = me->tempval ? me->tempval : Py_NewRef(Py_None); /* a script may have deleted it */
     me->tempval = Py_NewRef(Py_None);
     after_swap(here.current, left);
     here.left = NULL;

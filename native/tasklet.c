@@ -86,8 +86,8 @@ static PyObject *tasklet_setup(PyObject *self, PyObject *args, PyObject *kwargs)
     Tasklet *task = (Tasklet *)self;
     Scheduler *sched = plain_sched();
     if (!sched || task->sched != (PyObject *)sched || task->alive != Py_False || task->tempval == Py_None ||
-        task->greenlet != Py_None || task->channel != Py_None || task->offers != Py_None || task->link.home ||
-        task->link.queue)
+        !task->tempval || task->greenlet != Py_None || task->channel != Py_None || task->offers != Py_None ||
+        task->link.home || task->link.queue)
         return call_twin_with(SETUP, self, args, kwargs);
     Py_XSETREF(task->func, task->tempval);
     task->tempval = Py_NewRef(Py_None);
@@ -167,7 +167,7 @@ static void tasklet_finalize(PyObject *self)
 {
     Tasklet *task = (Tasklet *)self;
     if (task->alive != Py_True || !task->greenlet || task->greenlet == Py_None || !task->sched ||
-        ((Scheduler *)task->sched)->main == self)
+        !Py_IS_TYPE(task->sched, core.scheduler_type) || ((Scheduler *)task->sched)->main == self)
         return;
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);

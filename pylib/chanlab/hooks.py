@@ -101,7 +101,7 @@ def _check(word: str, wish: str) -> None:
         raise HookError(f"hook '{hook}' has no variants, so '{word}' in '{wish}' names none")
     if colon and variant not in ("python", *SWITCHES):
         known = ", ".join(f"switch:{name}" for name in ("python", *SWITCHES))
-        raise HookError(f"unknown variant '{word}' in '{wish}': there are {known}")
+        raise HookError(f"unknown variant of hook 'switch' in '{wish}': '{word}'; there are {known}")
     reason = None if variant == "python" else unavailable(word)
     if reason is not None:
         ready = [name for name in HOOKS if unavailable(name) is None]
