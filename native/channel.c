@@ -53,21 +53,21 @@ static inline PyObject *wait_in(Scheduler *sched, Channel *ch, WaitQueue *queue,
     return park(sched, to, operands);
 }
 
-static PyObject *channel_send(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+static PyObject *channel_send(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     Channel *ch = (Channel *)self;
     Scheduler *sched = plain_sched();
-    if (!sched || nargs != 1 || !ch->plain || ch->schedule_all != Py_False)
-        return call_twin(SEND, self, args, nargs);
+    if (!sched || nargs != 1 || kwnames || !ch->plain || ch->schedule_all != Py_False)
+        return call_twin_vector(SEND, self, args, nargs, kwnames);
     WaitQueue *receivers = (WaitQueue *)ch->receivers;
     if (!receivers->head) {
         PyObject *result = wait_in(sched, ch, (WaitQueue *)ch->senders, core.one, args[0], args + 1);
-        return result || PyErr_Occurred() ? result : call_twin(SEND, self, args, nargs);
+        return result || PyErr_Occurred() ? result : call_twin_vector(SEND, self, args, nargs, kwnames);
     }
     Tasklet *peer = plain_peer(receivers, sched);
     int switches = ch->preference == core.minus_one;
     if (!peer || peer->tempval != Py_None || (switches && !can_switch(sched, peer)))
-        return call_twin(SEND, self, args, nargs);
+        return call_twin_vector(SEND, self, args, nargs, kwnames);
     put(&peer->tempval, Py_NewRef(args[0]));
     take_out(receivers, peer);
     if (!switches) {
@@ -106,10 +106,10 @@ static inline PyObject *receive(Channel *ch, enum Twin twin, PyObject *const *op
     return park(sched, peer, operands);
 }
 
-static PyObject *channel_receive(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+static PyObject *channel_receive(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    if (nargs)
-        return call_twin(RECEIVE, self, args, nargs);
+    if (nargs || kwnames)
+        return call_twin_vector(RECEIVE, self, args, nargs, kwnames);
     return receive((Channel *)self, RECEIVE, args);
 }
 
@@ -185,9 +185,9 @@ static void channel_dealloc(PyObject *self)
 }
 
 static PyMethodDef channel_methods[] = {
-    {"send", (PyCFunction)(void *)channel_send, METH_FASTCALL,
+    {"send", (PyCFunction)(void *)channel_send, METH_FASTCALL | METH_KEYWORDS,
      "send($self, value)\n--\n\nPass `value` to a receiver, waiting for one if need be."},
-    {"receive", (PyCFunction)(void *)channel_receive, METH_FASTCALL,
+    {"receive", (PyCFunction)(void *)channel_receive, METH_FASTCALL | METH_KEYWORDS,
      "receive($self)\n--\n\nReturn the value of a sender, waiting for one if need be; raises what was sent by "
      "send_exception()."},
     {0},

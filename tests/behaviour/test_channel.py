@@ -549,3 +549,19 @@ def test_a_meeting_of_many():
             assert ch.balance == -3
             for t in receivers:
                 t.kill()
+
+
+def test_arguments_by_name():
+    ch = channel()
+    tasklet(ch.send)(value=1)
+    assert ch.receive() == 1
+    with pytest.raises(TypeError):
+        ch.receive(1)
+    with pytest.raises(TypeError):
+        ch.receive(timeout=1)
+    with pytest.raises(TypeError):
+        ch.send()
+    with pytest.raises(TypeError):
+        ch.send(1, value=2)
+    run()
+    assert ch.balance == 0
