@@ -138,12 +138,15 @@ extern _Thread_local Here here __attribute__((tls_model("initial-exec"), visibil
 /* A stack for `task`, which has not begun; it becomes its `_greenlet` and `_stack`.  0, or -1 with MemoryError. */
 int private_for(Tasklet *task, Scheduler *sched);
 void private_let_go(Private *left);
+/* Raise what was thrown at the stack that runs. */
+void private_raise(Private *me);
 void __attribute__((noreturn)) private_leave_for_good(int failed);
 void __attribute__((noreturn)) private_leave_to(Private *to);
 /* Whether the running code is on its Private's own stack, as far as can be told at once. */
 static inline int private_on_own_stack(const Private *me, const PyThreadState *ts)
 {
-    return (void *)ts->datastack_chunk == me->root || (me->root && root_of(ts->datastack_chunk) == me->root);
+    return (void *)ts->datastack_chunk == me->frames.root ||
+           (me->frames.root && root_of(ts->datastack_chunk) == me->frames.root);
 }
 /* The bottom of a tasklet's stack in the fused core; sched.c. */
 void core_life(void);

@@ -38,7 +38,6 @@ static void sweep(Private *home)
     }
     Py_XDECREF(keys);
     PyErr_Clear();
-    home->sweep_at = 2 * PyDict_GET_SIZE(home->guests) + 64;
 }
 
 /* The greenlet is about to start on `home`.  0, or -1 with an exception set. */
@@ -46,7 +45,8 @@ static int welcome(Private *home, PyObject *greenlet)
 {
     if (!home->guests && !(home->guests = PyDict_New()))
         return -1;
-    if (PyDict_GET_SIZE(home->guests) >= home->sweep_at)
+    Py_ssize_t count = PyDict_GET_SIZE(home->guests);
+    if (count >= 64 && (count & (count - 1)) == 0) /* at each power of two */
         sweep(home);
     PyObject *key = PyLong_FromVoidPtr(greenlet), *value = PyLong_FromVoidPtr(home);
     int failed = !key || !value || PyDict_SetItem(home->guests, key, greenlet) < 0 ||

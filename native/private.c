@@ -31,7 +31,7 @@ static Private *current(ModuleState *state, int known)
         self->phase = RUNNING;
         self->ts = ts;
         if (known)
-            self->root = root_of(ts->datastack_chunk);
+            self->frames.root = root_of(ts->datastack_chunk);
         here.ts = ts;
         here.current = self;
         here.left = NULL;
@@ -46,9 +46,16 @@ void private_let_go(Private *left)
         Py_CLEAR(left->state.context);
         slab_give(left->boundary);
         left->boundary = NULL;
-        left->root = NULL;
+        left->frames.root = NULL;
     }
     Py_DECREF(left);
+}
+
+void private_raise(Private *me)
+{
+    PyObject *exception = me->thrown;
+    me->thrown = NULL;
+    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
 }
 
 /* First of all on the stack that goes on.  0, or -1 with an exception set: the one that was thrown at it. */
@@ -59,10 +66,9 @@ static int arrive(void)
     here.left = NULL;
     private_let_go(left); /* may run any code, and even switch */
     Private *me = here.current;
-    if (!me->thrown[0])
+    if (!me->thrown)
         return 0;
-    PyErr_Restore(me->thrown[0], me->thrown[1], me->thrown[2]);
-    memset(me->thrown, 0, sizeof me->thrown);
+    private_raise(me);
     return -1;
 }
 
@@ -75,9 +81,14 @@ void __attribute__((noreturn)) private_leave_for_good(int failed)
     while (to->phase != PARKED) /* a thread's own stack is always there */
         to = to->parent;
     if (failed) {
-        for (int i = 0; i < 3; i++)
-            Py_CLEAR(to->thrown[i]);
-        PyErr_Fetch(&to->thrown[0], &to->thrown[1], &to->thrown[2]);
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        PyErr_NormalizeException(&type, &value, &traceback);
+        if (traceback)
+            PyException_SetTraceback(value, traceback);
+        Py_XDECREF(type);
+        Py_XDECREF(traceback);
+        Py_XSETREF(to->thrown, value);
         to->odd = 1;
     }
     private_leave_to(to);
@@ -121,7 +132,7 @@ static int begin(Private *self, PyThreadState *ts)
         PyErr_NoMemory();
         return -1;
     }
-    self->boundary = self->root = boundary;
+    self->boundary = self->frames.root = boundary;
     self->ts = ts;
     state_begin(&self->state, ts, boundary);
     self->sp = first_sp(boundary, bottom);
@@ -180,9 +191,9 @@ static int __attribute__((noinline)) swap_to(Private *to)
 static int on_its_own_stack(ModuleState *state, Private *me)
 {
     void *chunk = here.ts->datastack_chunk;
-    if (chunk == me->root || root_of(chunk) == me->root)
+    if (chunk == me->frames.root || root_of(chunk) == me->frames.root)
         return 1;
-    if (me->root)
+    if (me->frames.root)
         return 0;
     PyObject *greenlet = PyObject_CallNoArgs(state->greenlet_getcurrent);
     PyObject *parent = greenlet ? PyObject_GetAttrString(greenlet, "parent") : NULL;
@@ -190,7 +201,7 @@ static int on_its_own_stack(ModuleState *state, Private *me)
     Py_XDECREF(greenlet);
     Py_XDECREF(parent);
     if (own > 0)
-        me->root = root_of(chunk);
+        me->frames.root = root_of(chunk);
     return own;
 }
 
@@ -251,10 +262,7 @@ static PyObject *private_throw(PyObject *self, PyObject *exception)
         Py_DECREF(exception);
         return NULL;
     }
-    for (int i = 0; i < 3; i++)
-        Py_CLEAR(to->thrown[i]);
-    to->thrown[0] = Py_NewRef(Py_TYPE(exception));
-    to->thrown[1] = exception;
+    Py_XSETREF(to->thrown, exception);
     to->odd = 1;
     return private_switch(self, NULL);
 }
@@ -397,8 +405,7 @@ static int private_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(stack->parent);
     Py_VISIT(stack->run);
     Py_VISIT(stack->guests);
-    for (int i = 0; i < 3; i++)
-        Py_VISIT(stack->thrown[i]);
+    Py_VISIT(stack->thrown);
     Py_VISIT(stack->tracing.trace_object);
     Py_VISIT(stack->tracing.profile_object);
     if (stack->phase == FRESH || stack->phase == PARKED)
@@ -418,8 +425,7 @@ static int private_clear(PyObject *self)
 {
     Private *stack = (Private *)self;
     tracing_clear(&stack->tracing);
-    for (int i = 0; i < 3; i++)
-        Py_CLEAR(stack->thrown[i]);
+    Py_CLEAR(stack->thrown);
     return 0;
 }
 

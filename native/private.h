@@ -15,18 +15,16 @@ typedef struct Private {
     PyObject_HEAD
     void *sp;                  /* its stack pointer while it is parked */
     char *boundary;            /* its memory, see slabs.h; NULL before and after, and for a thread's own stack */
-    void *root;                /* the memory in which its frames begin, borrowed; NULL when not known (yet) */
     State state;               /* while it does not run */
     PyThreadState *ts;         /* its thread; NULL before it begins */
     struct Private *parent;    /* who goes on when it is over, owned; NULL for a thread's own stack */
     PyObject *run;             /* what it calls first, owned */
-    PyObject *thrown[3];       /* the exception to raise when it goes on: type, value, traceback; owned */
+    PyObject *thrown;          /* the exception to raise when it goes on, owned; or NULL */
     Business business;         /* the tasklet's function */
-    Frames frames;             /* its frames while it is parked */
+    Frames frames;             /* its frames while it is parked; their root is known from its beginning on */
     Tracing tracing;           /* its tracing while it is parked */
     PyObject *const *operands; /* where its innermost frame's operands end while it is parked; NULL when not known */
     PyObject *guests;          /* the greenlets that were started on it, see guests.c; owned, or NULL */
-    Py_ssize_t sweep_at;       /* at how many of them the dead ones are forgotten */
     enum Phase phase;
     char odd; /* something was thrown at it, or its tracing was set, while it was parked */
 #ifdef __SANITIZE_ADDRESS__

@@ -114,9 +114,8 @@ static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObje
         tracing_restore(&stack->tracing);
     if (result && PyList_GET_SIZE(sched->doomed))
         Py_SETREF(result, PyObject_CallOneArg(core.reap, (PyObject *)sched));
-    if (result && stack->thrown[0]) {
-        PyErr_Restore(stack->thrown[0], stack->thrown[1], stack->thrown[2]);
-        memset(stack->thrown, 0, sizeof stack->thrown);
+    if (result && stack->thrown) {
+        private_raise(stack);
         Py_CLEAR(result);
     }
     if (result && Py_IS_TYPE(value, (PyTypeObject *)core.bomb))
