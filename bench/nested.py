@@ -10,18 +10,18 @@ N = 500_000
 DEPTH = 50
 
 
-def deep(levels: int, body, *args) -> None:
+def deep(levels: int, body, args: tuple) -> None:
     """Call body(*args) under so many calls of C that call Python."""
     if levels:
-        list(map(lambda _: deep(levels - 1, body, *args), (None,)))
+        list(map(deep, [levels - 1], [body], [args]))
     else:
         body(*args)
 
 
 def main(n: int) -> None:
     to_pong, to_ping = stackless.channel(), stackless.channel()
-    stackless.tasklet(deep)(DEPTH, ping, to_pong, to_ping, n)
-    stackless.tasklet(deep)(DEPTH, pong, to_pong, to_ping, n)
+    stackless.tasklet(deep)(DEPTH, ping, (to_pong, to_ping, n))
+    stackless.tasklet(deep)(DEPTH, pong, (to_pong, to_ping, n))
     stackless.run()
 
 

@@ -10,7 +10,7 @@ from itertools import repeat
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from _run import run  # noqa: E402
+from _run import run
 
 N = 5_000_000
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import greenlet
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from _run import run  # noqa: E402
+from _run import run
 
 N = 2_000_000
 
