@@ -1,0 +1,3 @@
+module chanlab/bench/peers
+
+go 1.22
