@@ -70,7 +70,7 @@ def plan(options: argparse.Namespace, without_c: str) -> list[tuple[str, list[st
         return [
             (f"behaviour, {title} --native={hooks}", where, str(PYLIB), hooks, behaviour) for hooks in options.native
         ]
-    once = [f"tests/{name}" for name in ("host", "ab", "examples", "docs") if (ROOT / "tests" / name).is_dir()]
+    once = [f"tests/{name}" for name in ("host", "ab", "examples", "docs", "bench") if (ROOT / "tests" / name).is_dir()]
     return [
         ("command line, comparison, examples", plain, str(PYLIB), None, once),
         *((f"behaviour, chanlab --native={hooks}", host, str(PYLIB), hooks, behaviour) for hooks in CONFIGURATIONS),

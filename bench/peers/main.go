@@ -158,7 +158,7 @@ func sieve(numbers []int) {
 		close(source)
 	}()
 	outlet := source
-	for prime := range outlet {
+	for prime, more := <-outlet; more; prime, more = <-outlet { // the outlet changes: range would stay with the first
 		next := make(chan int)
 		go sift(prime, outlet, next)
 		outlet = next
