@@ -31,7 +31,7 @@ def run(main, n, prepare=None, more=None):
 def show_timed(workloads):
     """A peer's command line: do the workload and the n that it names, and print the same line as run()."""
     if len(sys.argv) != 3 or sys.argv[1] not in workloads:
-        sys.exit("usage: %s WORKLOAD N, where WORKLOAD is one of %s" % (sys.argv[0], ", ".join(workloads)))
+        sys.exit(f"usage: {sys.argv[0]} WORKLOAD N, where WORKLOAD is one of {', '.join(workloads)}")
     name, n = sys.argv[1], int(sys.argv[2])
     began = time.process_time()
     workloads[name](n)

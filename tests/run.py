@@ -70,9 +70,9 @@ def plan(options: argparse.Namespace, without_c: str) -> list[tuple[str, list[st
         return [
             (f"behaviour, {title} --native={hooks}", where, str(PYLIB), hooks, behaviour) for hooks in options.native
         ]
-    once = [f"tests/{name}" for name in ("host", "ab", "examples", "docs") if (ROOT / "tests" / name).is_dir()]
+    once = [f"tests/{name}" for name in ("host", "ab", "examples", "docs", "bench") if (ROOT / "tests" / name).is_dir()]
     return [
-        ("command line, comparison, examples", plain, str(PYLIB), None, once),
+        ("command line, comparison, examples, workloads", plain, str(PYLIB), None, once),
         *((f"behaviour, chanlab --native={hooks}", host, str(PYLIB), hooks, behaviour) for hooks in CONFIGURATIONS),
         *((f"behaviour, python3 --native={hooks}", plain, str(PYLIB), hooks, behaviour) for hooks in PLAIN),
         *pure,
