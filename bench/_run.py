@@ -28,6 +28,16 @@ def run(main, n, prepare=None, more=None):
     show(name, n, seconds, more() if more is not None else {})
 
 
+def show_timed(workloads):
+    """A peer's command line: do the workload and the n that it names, and print the same line as run()."""
+    if len(sys.argv) != 3 or sys.argv[1] not in workloads:
+        sys.exit(f"usage: {sys.argv[0]} WORKLOAD N, where WORKLOAD is one of {', '.join(workloads)}")
+    name, n = sys.argv[1], int(sys.argv[2])
+    began = time.process_time()
+    workloads[name](n)
+    show(name, n, time.process_time() - began)
+
+
 def show(workload, n, seconds, more=()):
     """Print one measurement: `n` operations in `seconds` of process CPU time."""
     figures = {"workload": workload, "ops": n, "seconds": seconds, "ns_per_op": round(seconds / n * 1e9, 2)}

@@ -72,7 +72,7 @@ def plan(options: argparse.Namespace, without_c: str) -> list[tuple[str, list[st
         ]
     once = [f"tests/{name}" for name in ("host", "ab", "examples", "docs", "bench") if (ROOT / "tests" / name).is_dir()]
     return [
-        ("command line, comparison, examples", plain, str(PYLIB), None, once),
+        ("command line, comparison, examples, workloads", plain, str(PYLIB), None, once),
         *((f"behaviour, chanlab --native={hooks}", host, str(PYLIB), hooks, behaviour) for hooks in CONFIGURATIONS),
         *((f"behaviour, python3 --native={hooks}", plain, str(PYLIB), hooks, behaviour) for hooks in PLAIN),
         *pure,

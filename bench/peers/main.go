@@ -158,7 +158,11 @@ func sieve(numbers []int) {
 		close(source)
 	}()
 	outlet := source
-	for prime, more := <-outlet; more; prime, more = <-outlet { // the outlet changes: range would stay with the first
+	for {
+		prime, more := <-outlet // "range outlet" would stay with the first channel
+		if !more {
+			return
+		}
 		next := make(chan int)
 		go sift(prime, outlet, next)
 		outlet = next
