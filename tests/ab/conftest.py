@@ -68,9 +68,11 @@ print([ch.receive() for i in range(3)])
         return env | {"PYTHONPATH": str(PYLIB), "TMPDIR": str(self.temporary)}
 
     def run(self, text: str, *options: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Compare the script `text` with one pair of timed runs unless `options` say otherwise."""
+        """Compare the script `text` for one seed and with one block of timed runs unless `options` say otherwise."""
         self.write(text)
-        result = self.compare("--runs", 1, *options, "script.py", env=env)
+        seeds = [] if {"--seed", "--seeds"} & set(options) or "CHANLAB_SEED" in (env or {}) else ["--seeds", 1]
+        runs = [] if {"--budget", "--precision"} & set(options) else ["--runs", 1]
+        result = self.compare(*runs, *seeds, *options, "script.py", env=env)
         assert list(self.temporary.iterdir()) == [], "temporary files were left behind"
         assert "Traceback" not in result.stderr
         return result

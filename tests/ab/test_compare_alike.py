@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
-from chanlab.ab import plan
+from chanlab.ab import options, plan
 
 
 def test_report_names_both_sides_the_proof_and_the_times(lab):
-    result = lab.run(lab.CHANNELS, "--seed", 5)
+    result = lab.run(lab.CHANNELS, "--seeds", 5)
     assert result.returncode == 0, result.stdout + result.stderr
     out = result.stdout
     assert "compare   script.py\n" in out
@@ -22,14 +24,31 @@ def test_report_names_both_sides_the_proof_and_the_times(lab):
 
 
 def test_the_plan_is_carried_out_as_it_stands(lab):
-    result = lab.run("note()", "--a", "waitq", "--b", "none", "--runs", 5, "--seed", 11)
+    result = lab.run("note()", "--a", "waitq", "--b", "none", "--runs", 5, "--seeds", 11)
     assert result.returncode == 0
     notes = lab.notes()
-    sides = {"waitq": "A", "none": "B"}
-    order = "".join(sides[hooks] for hooks, *_ in notes)
-    assert order == "AB" + "AB" + "".join(plan.blocks(3, 11))  # the check, the warm-up, six runs of each side
-    assert [traced for *_, traced, _argv in notes] == [True, True] + [False] * 14
+    order = [hooks for hooks, *_ in notes]
+    arms = ["waitq", "none", "waitq"]  # a, b, and a once more
+    planned = [arms[arm] for block in islice(plan.blocks(3, 11), 3) for arm in block]
+    assert order == ["waitq", "none"] * 2 + planned  # the check, the warm-up, six runs of each arm
+    assert [traced for *_, traced, _argv in notes] == [True, True] + [False] * 20
     assert {(seed, hash_seed) for _, seed, hash_seed, *_ in notes} == {("11", "11")}
+
+
+def test_alike_for_several_seeds(lab):
+    result = lab.run("note()", "--a", "waitq", "--b", "none", "--seed", 2**64 - 1)
+    assert result.returncode == 0
+    checked = [(hooks, int(seed)) for hooks, seed, _, traced, _ in lab.notes() if traced]
+    assert checked == [(hooks, seed) for seed in (2**64 - 1, 0, 1) for hooks in ("waitq", "none")]
+    assert {seed for _, seed, _, traced, _ in lab.notes() if not traced} == {str(2**64 - 1)}
+
+
+def test_the_environment_of_timed_runs_varies_in_length_and_in_nothing_else(lab):
+    script = "note() and open('lengths', 'a').write(f\"{'chanlab_trace' in sys._xoptions} {len(os.environ.get('CHANLAB_PADDING', ''))}\\n\")"
+    assert lab.run(script, "--runs", 4).returncode == 0
+    lengths = [line.split() for line in (lab.directory / "lengths").read_text().splitlines()]
+    assert {length for traced, length in lengths if traced == "True"} == {"0"}
+    assert len({length for traced, length in lengths if traced == "False"}) > 5
 
 
 def test_the_seed_makes_sets_of_strings_repeat(lab):
@@ -47,7 +66,7 @@ def test_a_hash_seed_of_the_users_is_kept(lab):
 )
 def test_where_the_seed_comes_from(lab, options, env, seed):
     assert lab.run("note()", *options, env=env).returncode == 0
-    assert {note[1] for note in lab.notes()} == {seed}
+    assert lab.notes()[0][1] == lab.notes()[-1][1] == seed  # in between come further seeds
 
 
 def test_same_hooks_on_both_sides(lab):
@@ -59,7 +78,7 @@ def test_same_hooks_on_both_sides(lab):
 def test_the_programs_words_pass_untouched(lab):
     lab.write("note()")
     words = ["--seed", "x", "--runs=0", "-h", "--", "", "-c", "two words", "ä"]
-    assert lab.compare("--runs", 1, "script.py", *words).returncode == 0
+    assert lab.compare("--runs", 1, "--seeds", 1, "script.py", *words).returncode == 0
     assert {tuple(argv) for *_, argv in lab.notes()} == {("script.py", *words)}
 
 
@@ -114,5 +133,5 @@ def test_help(lab):
     assert result.returncode == 0
     assert result.stdout.startswith("usage: chanlab compare")
     assert max(map(len, result.stdout.splitlines())) <= 100
-    for option in ("--a", "--b", "--seed", "--runs", "-m", "-c"):
+    for option in (*options.VALUED, *options.FLAGS, "-m", "-c"):
         assert option in result.stdout

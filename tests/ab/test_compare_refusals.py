@@ -17,7 +17,7 @@ NATIVE = "native = os.environ['CHANLAB_NATIVE'] != 'none'\n"
 def test_different_stdout(lab, no_times):
     result = lab.run(NATIVE + "print('same')\nprint('native' if native else 'prototype')")
     assert result.returncode == 3
-    assert "DIFFERENT a and b do not behave alike: stdout\n" in result.stdout
+    assert "DIFFERENT a and b do not behave alike with seed 1: stdout\n" in result.stdout
     assert "  line 2 of a    prototype\n  line 2 of b    native\n" in result.stdout
     no_times(result.stdout)
 
@@ -32,14 +32,14 @@ def test_different_length_of_stdout(lab, no_times):
 def test_different_stderr(lab, no_times):
     result = lab.run(NATIVE + "sys.stderr.write('x' * native)")
     assert result.returncode == 3
-    assert "behave alike: stderr\n" in result.stdout
+    assert "behave alike with seed 1: stderr\n" in result.stdout
     no_times(result.stdout)
 
 
 def test_different_exit_code(lab, no_times):
     result = lab.run(NATIVE + "sys.exit(9 * native)")
     assert result.returncode == 3
-    assert "behave alike: exit code\n" in result.stdout
+    assert "behave alike with seed 1: exit code\n" in result.stdout
     assert "  a    exit code 0\n  b    exit code 9\n" in result.stdout
     no_times(result.stdout)
 
@@ -63,7 +63,7 @@ for i in range(4): ch.receive()
 """
     result = lab.run(script)
     assert result.returncode == 3
-    assert "behave alike: trace\n" in result.stdout
+    assert "behave alike with seed 1: trace\n" in result.stdout
     shown = [line.split() for line in result.stdout.splitlines() if line.startswith(("  both ", "  a    ", "  b    "))]
     shown = [words for words in shown if len(words) > 1 and words[1].isdigit()]
     both, a, b = ([words[1:] for words in shown if words[0] == name] for name in ("both", "a", "b"))
@@ -150,6 +150,16 @@ def test_a_timed_run_that_fails(lab, no_times):
     no_times(result.stdout)
 
 
+# -- 6: too short ----------------------------------------------------------------------------------------------------
+
+
+def test_a_program_that_does_next_to_nothing(lab, no_times):
+    result = lab.run("print(1)", "--budget", "5s")
+    assert result.returncode == 6
+    assert "TOO SHORT beside its start-up" in result.stdout and "Give it more to do" in result.stdout
+    no_times(result.stdout)
+
+
 # -- 130, 143: stopped -----------------------------------------------------------------------------------------------
 
 
@@ -172,9 +182,9 @@ def test_ctrl_c_before_anything_is_known(lab, number):
 
 
 def test_ctrl_c_prints_what_is_known(lab):
-    result = lab.run(interrupting(4 + 2 * 4 + 1), "--runs", 8)
+    result = lab.run(interrupting(4 + 2 * 6 + 1), "--runs", 8)
     assert result.returncode == 130
-    assert "4 timed runs of each side (stopped after 2 of 4 blocks of 4)" in result.stdout
+    assert "4 timed runs of each side, and of a once more (stopped after 2 of 4 blocks; " in result.stdout
     assert "median" in result.stdout and "verdict   none" in result.stdout
 
 
@@ -204,6 +214,18 @@ BAD = {
     "no runs": (["--runs", "0", "script.py"], "--runs '0'"),
     "negative runs": (["--runs=-1", "script.py"], "--runs '-1'"),
     "runs in words": (["--runs", "many", "script.py"], "--runs 'many'"),
+    "runs and budget": (["--runs", "4", "--budget", "5s", "script.py"], "--budget cannot be met, too"),
+    "precision of nothing": (["--precision", "0%", "script.py"], "--precision"),
+    "precision in words": (["--precision", "high", "script.py"], "--precision 'high': give percent"),
+    "no budget": (["--budget", "0s", "script.py"], "--budget '0s': give a time"),
+    "budget in words": (["--budget", "long", "script.py"], "--budget 'long'"),
+    "seed and seeds": (["--seed", "1", "--seeds", "2", "script.py"], "give one of them"),
+    "a bad seed among seeds": (["--seeds", "1,x", "script.py"], "--seeds 'x' is no seed"),
+    "no such processor": (["--cpu", "4096", "script.py"], "--cpu '4096': give none or one of"),
+    "gate of nothing": (["--fail-if", "broken", "script.py"], "say slower or faster"),
+    "gate without a number": (["--fail-if", "slower:much", "script.py"], "'much': give percent"),
+    "file in no directory": (["--json", "nosuch/x.json", "script.py"], "there is no directory 'nosuch'"),
+    "file that is a directory": (["--html", ".", "script.py"], "--html .: cannot be written"),
     "seed in words": (["--seed", "one", "script.py"], "--seed 'one' is no seed"),
     "empty seed": (["--seed=", "script.py"], "--seed"),
     "negative seed": (["--seed", "-1", "script.py"], "--seed '-1' is no seed"),

@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
+from itertools import islice
+from math import factorial
+
 import pytest
 from chanlab.ab import diff, equality, plan, report, sides
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, 20])
-def test_blocks_are_balanced(count):
+@pytest.mark.parametrize("arms", [2, 3, 4, 9])
+def test_blocks_are_balanced(arms):
     for seed in range(20):
-        blocks = plan.blocks(count, seed)
-        assert len(blocks) == count and set(blocks) <= {"ABBA", "BAAB"}
-        assert abs(blocks.count("ABBA") - blocks.count("BAAB")) == count % 2
+        for block in islice(plan.blocks(arms, seed), 10):
+            assert sorted(block) == sorted([*range(arms)] * 2)
+            assert block == block[::-1]
+
+
+@pytest.mark.parametrize("arms", [2, 3, 4])
+def test_few_arms_come_equally_often_in_each_order(arms):
+    orders = factorial(arms)
+    for seed in range(5):
+        blocks = plan.blocks(arms, seed)
+        for _ in range(3):
+            assert len(set(islice(blocks, orders))) == orders
 
 
 def test_the_seed_decides_the_order():
-    assert plan.blocks(20, 1) == plan.blocks(20, 1)
-    assert len({tuple(plan.blocks(20, seed)) for seed in range(10)}) > 1
-    assert {plan.blocks(1, seed)[0] for seed in range(20)} == {"ABBA", "BAAB"}
+    first = [list(islice(plan.blocks(3, seed), 6)) for seed in (1, 1, 2, 3, 4)]
+    assert first[0] == first[1]
+    assert len({tuple(blocks) for blocks in first}) > 2
 
 
 def test_how_many_blocks():
     assert [plan.blocks_for(runs) for runs in (1, 2, 3, 20)] == [1, 1, 2, 10]
-    assert plan.blocks_by_default(0.0) == plan.MOST
-    assert plan.blocks_by_default(1.0) == 10
-    assert plan.blocks_by_default(3600.0) == plan.FEWEST
+
+
+@pytest.mark.parametrize(
+    ("done", "seconds", "width", "enough"),
+    [
+        (5, 1000.0, 0.0, False),  # too few for an interval, whatever it takes
+        (6, 9.0, 0.5, True),  # another one would not fit the budget
+        (6, 5.0, 0.0, False),  # precise by chance: not looked at yet
+        (11, 5.0, 0.0, False),
+        (12, 5.0, 0.011, False),
+        (12, 5.0, 0.01, True),
+        (plan.MOST, 5.0, 0.5, True),
+    ],
+)
+def test_when_to_stop(done, seconds, width, enough):
+    assert plan.enough(done, seconds, budget=10.0, width=width, precision=0.01) is enough
 
 
 def lines(text: str) -> list[bytes]:
@@ -98,8 +123,8 @@ RuntimeError: a text
 
 
 def test_durations_and_shares():
-    assert [report.duration(s) for s in (0.0123, 0.9999, 0.99999, 12.3456)] == [
-        "12.3 ms", "999.9 ms", "1.000 s", "12.346 s",
+    assert [report.duration(s) for s in (98.7e-9, 1.5e-6, 0.0123, 0.9999, 0.99999, 12.3456)] == [
+        "98.7 ns", "1.5 µs", "12.3 ms", "999.9 ms", "1.000 s", "12.346 s",
     ]  # fmt: skip
     assert [report.percent(s) for s in (0.25, 0.0123, 0.0004)] == ["25.0 %", "1.2 %", "0.04 %"]
 

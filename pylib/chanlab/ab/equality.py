@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -54,11 +54,13 @@ class Difference:
 class Check:
     """The answer: what was seen on either side, how they differ, and who differs from itself.
 
+    seed           with which it was seen
     differences    between a and b; empty: they behave alike
     unsteady       between two runs of one side, when a and b differ and one of them does not repeat itself
     again          the second of those two runs; None: both sides repeat themselves, or nobody had to ask
     """
 
+    seed: int
     a: Behaviour
     b: Behaviour
     differences: list[Difference]
@@ -66,34 +68,44 @@ class Check:
     again: Behaviour | None = None
 
 
-def check(a: Side, b: Side, program: tuple[str, ...], directory: str, tick: Callable[[str], None]) -> Check:
-    """Run both sides with a trace and compare; when they differ, find out whether each repeats itself.
+def check(a: Side, b: Side, seeds: Sequence[int], directory: str, tick: Callable[[str], None]) -> Check:
+    """Run both sides with a trace for each seed, and compare; when they differ, find out whether each repeats itself.
 
-    `directory` takes the files.  `tick` is told what is going on.  Raises OSError.
+    Ends with the first seed for which they differ, or fail; else returns what was seen with the last one.  `directory`
+    takes the files.  `tick` is told what is going on.  Raises OSError.
     """
-    tick("checking that a and b behave alike: a")
-    first = observe(a, program, directory, "a")
-    tick("checking that a and b behave alike: b")
-    second = observe(b, program, directory, "b")
+    for seed in seeds:
+        seen = check_one(a, b, seed, directory, tick)
+        if seen.differences or seen.a.exit_code != 0:
+            break
+    return seen
+
+
+def check_one(a: Side, b: Side, seed: int, directory: str, tick: Callable[[str], None]) -> Check:
+    """check() for one seed."""
+    tick(f"checking that {a.name} and {b.name} behave alike, seed {seed}: {a.name}")
+    first = observe(a, seed, directory, a.name)
+    tick(f"checking that {a.name} and {b.name} behave alike, seed {seed}: {b.name}")
+    second = observe(b, seed, directory, b.name)
     differences = compare(first, second)
     if differences:
         for side, seen, times in ((a, first, REPEATS), (b, second, 1)):
             for number in range(times):
-                tick(f"a and b differ; does {side.name} repeat itself? ({number + 1} of {times})")
-                again = observe(side, program, directory, f"{side.name}'")
+                tick(f"{a.name} and {b.name} differ; does {side.name} repeat itself? ({number + 1} of {times})")
+                again = observe(side, seed, directory, f"{side.name}'")
                 unsteady = compare(seen, again)
                 if unsteady:
-                    return Check(first, second, differences, unsteady, again)
-    return Check(first, second, differences)
+                    return Check(seed, first, second, differences, unsteady, again)
+    return Check(seed, first, second, differences)
 
 
-def observe(side: Side, program: tuple[str, ...], directory: str, name: str) -> Behaviour:
-    """Run `program` on `side` and keep what it did, in files of `directory` that start with `name`."""
+def observe(side: Side, seed: int, directory: str, name: str) -> Behaviour:
+    """Run `side` and keep what it did, in files of `directory` that start with `name`."""
     # Every run traces into a file of the same name: a program that looks at its command line shall see no difference.
     trace = os.path.join(directory, "trace.jsonl")
     kept = {what: os.path.join(directory, f"{name}.{what}") for what in ("stdout", "stderr", "trace")}
     with open(kept["stdout"], "wb") as stdout, open(kept["stderr"], "wb") as stderr:
-        run = child.run(side.words(program, trace), side.env, stdout, stderr)
+        run = child.run(side.words(trace), side.environment(seed), stdout, stderr)
     with suppress(FileNotFoundError):
         os.remove(kept["trace"])
     with suppress(FileNotFoundError):  # a program that does not import stackless leaves none

@@ -1,35 +1,55 @@
 """The order of the timed runs.
 
-A fixed order lies: whatever drifts with time (temperature, frequency, neighbours) then favours one side.  Runs come in
-blocks of four, ABBA or BAAB, so that a steady drift cancels inside every block; half of the blocks are of either kind,
-so that no side is first more often, and their order is shuffled.
+A fixed order lies: whatever drifts with time (temperature, frequency, neighbours) then favours somebody.  Runs come in
+blocks in which every arm runs twice, in some order and then in the reverse of it: A A' B B A' A.  A steady drift cancels
+inside every block.  Of few arms each order comes equally often, so that nobody is first more often; the order of the
+blocks is shuffled.
+
+The arms are the sides, and the first side once more (A'): what that differs from A by is noise.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from itertools import permutations
 
-#: The default spends about this many seconds on timed runs …
-BUDGET = 20.0
-#: … but within these numbers of blocks.  Six is the least for which an interval of 95 % exists (see stats).
-FEWEST, MOST = 6, 20
+#: The fewest blocks for which an interval of 95 % exists (see stats).
+FEWEST = 6
+#: The number after which it is first looked whether the result is precise enough.  Looking earlier, and ever again,
+#: would stop when the blocks happen to agree, and the intervals would promise too much.
+FIRST_LOOK = 12
+#: Of more arms than this the orders are drawn, not counted through.
+FEW_ARMS = 4
+#: A longest program, or a longest wish for precision, ends here.
+MOST = 10_000
 
 
 def blocks_for(runs: int) -> int:
-    """How many blocks give each side `runs` runs, or one more."""
+    """How many blocks give each arm `runs` runs, or one more."""
     return (runs + 1) // 2
 
 
-def blocks_by_default(pair_seconds: float) -> int:
-    """How many blocks fit the budget, when one run of each side takes `pair_seconds` together."""
-    return max(FEWEST, min(MOST, int(BUDGET / (2 * max(pair_seconds, 1e-9)))))
-
-
-def blocks(count: int, seed: int) -> list[str]:
-    """`count` words 'ABBA' and 'BAAB' in an order that `seed` decides; their numbers differ by one at most."""
+def blocks(arms: int, seed: int) -> Iterator[tuple[int, ...]]:
+    """Blocks without end, each of them the numbers of the arms in their order; `seed` decides."""
     generator = random.Random(seed)
-    kinds = ["ABBA", "BAAB"]
-    generator.shuffle(kinds)  # of an odd count, either kind may be the more frequent one
-    plan = [kinds[i % 2] for i in range(count)]
-    generator.shuffle(plan)
-    return plan
+    while True:
+        if arms <= FEW_ARMS:
+            orders = list(permutations(range(arms)))
+            generator.shuffle(orders)
+        else:
+            orders = [tuple(generator.sample(range(arms), arms))]
+        for order in orders:
+            yield (*order, *reversed(order))
+
+
+def enough(done: int, seconds: float, budget: float, width: float, precision: float) -> bool:
+    """Whether to stop after `done` blocks, which took `seconds` together.
+
+    width        half the width of the widest interval, as a share (0.01 is 1 %)
+    precision    what is wanted of it
+    """
+    if done < FEWEST:
+        return False
+    another = seconds / done
+    return seconds + another > budget or (done >= FIRST_LOOK and width <= precision) or done >= MOST

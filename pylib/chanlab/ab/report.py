@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from . import stats
 from .equality import Behaviour, Check, Difference, only_addresses
+from .gate import Gate
+from .result import Alike, Counts, Result
 from .sides import Side
 from .stats import Finding, Summary, Verdict
-from .timing import Block, Measurement
+from .table import table
 
 #: How many lines of a failed program's stderr are shown.
 TAIL = 8
@@ -17,48 +18,41 @@ TAIL = 8
 #: A run that starts up for more than this share of its time says little about the hooks.
 MUCH_STARTUP = 0.5
 
+CLOCKS = {"cpu": "CPU time", "wall": "wall time"}
 
-def heading(sides: tuple[Side, Side], program: tuple[str, ...], seed: int, runtime: str) -> list[str]:
+
+def heading(sides: Sequence[Side], subject: str, seeds: Sequence[int], runtime: str) -> list[str]:
     """What is compared."""
     return [
-        f"compare   {program_line(program)}",
-        *(f"  {side.name}       {hooks_in_words(side.hooks)}" for side in sides),
-        f"  seed    {seed}",
+        f"compare   {subject}",
+        *(f"  {side.name}       {side.what}" for side in sides),
+        f"  seed{'s' if len(seeds) > 1 else ' '}   {', '.join(map(str, seeds))}",
         f"  runs on {runtime}",
         "",
     ]
 
 
-def program_line(program: tuple[str, ...]) -> str:
+def program_line(program: Sequence[str]) -> str:
     """The program's words on one line, cut if they are long."""
     line = " ".join(repr(word) if not word or any(c.isspace() for c in word) else word for word in program)
     return line if len(line) <= 120 else line[:117] + "..."
 
 
-def hooks_in_words(hooks: str) -> str:
-    """'none' and the like with what it means."""
-    return "no hook in C (the prototype)" if hooks == "none" else f"{hooks} in C"
-
-
 # -- equality --------------------------------------------------------------------------------------------------------
 
 
-def alike(check: Check) -> list[str]:
+def alike(found: Alike) -> list[str]:
     """Both sides behave alike."""
-    if check.a.traced():
-        trace = f"trace ({check.a.events():,} events)"
-    else:
-        trace = "trace (empty: the program uses no tasklets, so hooks make no difference)"
-    return [f"alike     exit code, {_size('stdout', check.a.stdout)}, {_size('stderr', check.a.stderr)}, {trace}", ""]
-
-
-def _size(what: str, path: str) -> str:
-    return f"{what} ({os.path.getsize(path):,} bytes)"
+    trace = "" if found.events is None else f", trace ({found.events:,} events)"
+    if found.events == 0:
+        trace = ", trace (empty: the program uses no tasklets, so hooks make no difference)"
+    return [f"alike     exit code, stdout ({found.stdout:,} bytes), stderr ({found.stderr:,} bytes){trace}", ""]
 
 
 def different(check: Check) -> list[str]:
     """a and b behave differently."""
-    lines = [f"DIFFERENT a and b do not behave alike: {_aspects(check.differences)}", *_shown(check.differences), ""]
+    title = f"DIFFERENT a and b do not behave alike with seed {check.seed}: {_aspects(check.differences)}"
+    lines = [title, *_shown(check.differences), ""]
     if check.again:
         lines += [f"{check.again.side} does not even repeat itself, whereas a does.", *_shown(check.unsteady), ""]
     return [*lines, "No times: a comparison of different behaviours means nothing."]
@@ -108,77 +102,136 @@ def _shown(differences: list[Difference]) -> list[str]:
     return [line for found in differences for line in ("", f"first difference in {found.what}:", *found.shown)]
 
 
+def too_short(net: float, startup: float) -> list[str]:
+    """Neither side does enough to be timed: seconds of CPU without start-up, and of start-up."""
+    return [
+        f"TOO SHORT beside its start-up ({duration(startup)}) the program takes {duration(max(net, 0.0))} of CPU time,",
+        "          which cannot be told from noise.",
+        "Give it more to do: a tenth of a second or more (a larger N, a loop around main()).",
+        "No times: they would be those of starting Python.",
+    ]
+
+
 # -- times -----------------------------------------------------------------------------------------------------------
 
 
-def times(measured: Measurement, traced: bool = True) -> list[str]:
-    """Medians, spread, ratio and verdict of one or more completed blocks; `traced`: the program uses tasklets at all."""
-    blocks = measured.blocks
-    cpu = _judge(blocks, "cpu")
-    count = 2 * len(blocks)
-    stopped = "" if len(blocks) == measured.planned else f"stopped after {len(blocks)} of {measured.planned} "
-    return [
-        *clock(blocks, "cpu", "CPU time", cpu),
-        *clock(blocks, "wall", "wall time", _judge(blocks, "wall")),
-        f"{count} timed runs of each side ({stopped or f'{len(blocks)} '}blocks of 4); start-up: the same process with an empty program",
-        *_startup_note(blocks),
-        "",
-        f"verdict   {verdict(cpu) if traced else 'none: without tasklets no hook makes a difference'}",
-    ]
+def times(result: Result) -> list[str]:
+    """Medians, spread, ratios and verdict of one or more completed blocks."""
+    lines = []
+    for clock in CLOCKS:
+        lines += [*clock_table(result, clock), ""]
+    lines += [how_many(result), *_startup_note(result), ""]
+    if result.counts is not None:
+        lines += [*counts(result), ""]
+    if result.change is not None:
+        lines += [f"change    {change(result.change)}"]
+    return [*lines, f"verdict   {verdict(result)}"]
 
 
-def _judge(blocks: Sequence[Block], attribute: str) -> Verdict:
-    def seconds(pair: tuple) -> tuple[float, float]:
-        return getattr(pair[0], attribute), getattr(pair[1], attribute)
+def clock_table(result: Result, clock: str) -> list[str]:
+    """The table of one clock ('cpu' or 'wall')."""
+    measured, found = result.measured, result.verdict(clock)
+    startup = any(measured.startups)
+    rows = []
+    for arm, side in enumerate(result.sides):
+        runs = stats.summary([seconds / result.loops for seconds in measured.runs(arm, clock)])
+        rows.append([side.name, *_row(runs, measured.startup(arm, clock)), ""])
+    rows.append(_ratio("b/a", found))
+    if clock == "cpu" and (net := result.net()) is not None:
+        rows.append(_ratio("b/a without start-up", net))
+    rows.append(
+        [
+            "a/a",
+            f"{found.null.median:.3f}",
+            f"{found.null.low:.3f} to {found.null.high:.3f}",
+            "",
+            "",
+            f"±{percent(found.floor)} is noise",
+        ]
+    )
+    return table([CLOCKS[clock], "median", "middle half", "least", "start-up" if startup else "", ""], rows)
 
-    return stats.judge([(seconds(block.a), seconds(block.b)) for block in blocks])
+
+def _row(runs: Summary, startup: float | None) -> list[str]:
+    share = "" if startup is None else f"{duration(startup)} ({startup / max(runs.median, 1e-9):.0%})"
+    return [duration(runs.median), f"{duration(runs.low)} to {duration(runs.high)}", duration(runs.least), share]
 
 
-def clock(blocks: Sequence[Block], attribute: str, title: str, found: Verdict) -> list[str]:
-    """The table of one clock: `attribute` of Times."""
-    lines = [f"{title:<9} {'median':>10} {'middle half':>21} {'least':>10} {'start-up':>16}"]
-    for name in ("a", "b"):
-        runs = stats.summary([getattr(run, attribute) for block in blocks for run in getattr(block, name)])
-        lines.append(f"  {name:<7} {_row(runs, _startup(blocks, name, attribute))}")
+def _ratio(name: str, found: Verdict) -> list[str]:
     ratio = found.ratio
-    spread = f"{ratio.low:.3f} to {ratio.high:.3f} ({_interval_name(ratio.coverage)})"
-    return [*lines, f"  {'b/a':<7} {ratio.median:>10.3f}   {spread}, noise ±{percent(found.floor)}", ""]
+    return [name, f"{ratio.median:.3f}", f"{ratio.low:.3f} to {ratio.high:.3f}", "", "", _interval_name(ratio.coverage)]
 
 
-def _startup(blocks: Sequence[Block], name: str, attribute: str) -> float:
-    return stats.summary([getattr(getattr(block, f"startup_{name}"), attribute) for block in blocks]).median
+def how_many(result: Result) -> str:
+    """How many runs there were, and under which protocol."""
+    measured = result.measured
+    done, planned = len(measured.blocks), measured.planned
+    stopped = f"stopped after {done} of {planned} blocks; " if planned is not None and done < planned else ""
+    calls = f" of {result.loops:,} calls" if result.loops > 1 else ""
+    place = "" if measured.cpu is None else f", bound to processor {measured.cpu}"
+    return (
+        f"{2 * done} timed runs{calls} of each side, and of a once more ({stopped}shuffled blocks a a' b b a' a{place})"
+    )
 
 
-def _row(runs: Summary, startup: float) -> str:
-    middle = f"{duration(runs.low)} to {duration(runs.high)}"
-    share = f"{duration(startup)} ({startup / max(runs.median, 1e-9):4.0%})"
-    return f"{duration(runs.median):>10} {middle:>21} {duration(runs.least):>10} {share:>16}"
-
-
-def _startup_note(blocks: Sequence[Block]) -> list[str]:
+def _startup_note(result: Result) -> list[str]:
     shares = [
-        _startup(blocks, name, "cpu")
-        / max(stats.summary([run.cpu for block in blocks for run in getattr(block, name)]).median, 1e-9)
-        for name in ("a", "b")
+        result.measured.startup(side, "cpu") / max(stats.summary(result.measured.runs(side, "cpu")).median, 1e-9)
+        for side in (0, 1)
+        if result.measured.startups[side]
     ]
-    if max(shares) < MUCH_STARTUP:
+    if max(shares, default=0.0) < MUCH_STARTUP:
         return []
     return [f"note: start-up is {max(shares):.0%} of a run; give the program more to do, or the ratio says little"]
 
 
-def verdict(found: Verdict) -> str:
+def verdict(result: Result) -> str:
     """One line that calls nothing a difference that may be noise."""
+    if not result.alike.by_hooks():
+        return "none: without tasklets no hook makes a difference"
+    found = result.verdict()
     ratio = found.ratio
     if found.finding is Finding.TOO_FEW:
         return "none: too few runs to tell a difference from noise; take --runs 12 or more"
     if found.finding is Finding.NO_DIFFERENCE:
-        return f"no difference larger than the noise of this machine (±{percent(found.bound)})"
+        return f"no measurable difference: none larger than ±{percent(found.bound)} (noise ±{percent(found.floor)})"
     low, high = sorted(abs(end - 1) for end in (ratio.low, ratio.high))
     word = "less" if found.finding is Finding.FASTER else "more"
     return (
         f"b is {found.finding.value}: it takes {percent(abs(ratio.median - 1))} {word} CPU time than a "
         f"({percent(low)} to {percent(high)}; noise ±{percent(found.floor)})"
     )
+
+
+def change(found: Verdict) -> str:
+    """How b/a has changed since the baseline."""
+    ratio = found.ratio
+    text = f"b/a is {ratio.median:.3f} times what it was ({ratio.low:.3f} to {ratio.high:.3f})"
+    if found.finding in (Finding.FASTER, Finding.SLOWER):
+        return f"{text}: b has become {found.finding.value}"
+    return f"{text}: no measurable change"
+
+
+def gate(found: Gate, closed: bool, since: bool) -> list[str]:
+    """What --fail-if makes of the verdict."""
+    what = f"b {'has become' if since else 'is'} {found}"
+    return [f"FAIL      --fail-if: {what}" if closed else f"pass      --fail-if: not the case that {what}"]
+
+
+def counts(result: Result) -> list[str]:
+    """The instructions of both sides, or why there are none."""
+    if isinstance(result.counts, str):
+        return [f"instructions: {result.counts}"]
+    a, b = result.counts
+    rows = [_counted(side.name, found, result.alike.events) for side, found in zip(result.sides, (a, b), strict=True)]
+    rows.append(["b/a", f"{b.whole / a.whole:.3f}", "", f"{b.net() / max(a.net(), 1):.3f}", ""])
+    return table(["instructions", "whole run", "start-up", "without it", "per event of the trace"], rows)
+
+
+def _counted(name: str, found: Counts, events: int | None) -> list[str]:
+    startup = "" if found.startup is None else f"{found.startup:,}"
+    each = f"{found.net() / events:,.0f}" if events else ""
+    return [name, f"{found.whole:,}", startup, f"{found.net():,}", each]
 
 
 def _interval_name(coverage: float) -> str:
@@ -192,5 +245,8 @@ def percent(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the unit that suits them: '512.3 ms', '1.234 s'."""
-    return f"{seconds * 1e3:.1f} ms" if seconds < 0.99995 else f"{seconds:.3f} s"
+    """Seconds in the unit that suits them: '512.3 ms', '1.234 s', '98.7 ns'."""
+    for unit, name in ((1e-6, "ns"), (1e-3, "µs"), (0.99995, "ms")):
+        if seconds < unit:
+            return f"{seconds * {'ns': 1e9, 'µs': 1e6, 'ms': 1e3}[name]:.1f} {name}"
+    return f"{seconds:.3f} s"

@@ -1,4 +1,4 @@
-"""How to start the user's program on one set of hooks: words and environment of the child process."""
+"""What is compared: how to start each side, in words and environment of a child process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: The directory with stackless.py.
 PYLIB = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -14,32 +14,67 @@ PYLIB = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 #: Whether this process is the chanlab binary, which finds PYLIB by itself (as its children, also chanlab, do).
 HOSTED = "_chanlab" in sys.builtin_module_names
 
+#: The program that does nothing but start up.
+EMPTY_PROGRAM = ("-c", "import stackless")
+
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two things that are compared.
+    """One of the things that are compared.
 
-    name           'a' or 'b'
-    hooks          its hooks, in an order that both sides share: 'none' or 'waitq,runq'
-    interpreter    the words up to the program
-    env            the whole environment of its processes
+    name           'a' or 'b'; in an ablation the hooks
+    what           what it is, in words for people
+    program        the words of the program; a command of the user's has no other words
+    interpreter    the words before the program
+    base           the environment of its processes, to which the seed is added
+    empty          the words of an empty program, to measure start-up; () when there is none
+    traces         whether the program can be traced
+    times_itself   whether the process itself says how long what matters took (see callee.py)
     """
 
     name: str
-    hooks: str
-    interpreter: tuple[str, ...]
-    env: Mapping[str, str]
+    what: str
+    program: tuple[str, ...]
+    interpreter: tuple[str, ...] = ()
+    base: Mapping[str, str] = field(default_factory=dict)
+    empty: tuple[str, ...] = ()
+    traces: bool = False
+    times_itself: bool = False
 
-    def words(self, program: tuple[str, ...], trace: str | None = None) -> list[str]:
-        """The command line that runs `program`, tracing into the file `trace` if given."""
-        tracing = () if trace is None else ("-X", f"chanlab_trace={trace}")
-        return [*self.interpreter, *tracing, *program]
+    def words(self, trace: str | None = None) -> list[str]:
+        """The command line, tracing into the file `trace` if that is given and possible."""
+        tracing = () if trace is None or not self.traces else ("-X", f"chanlab_trace={trace}")
+        return [*self.interpreter, *tracing, *self.program]
+
+    def empty_words(self) -> list[str]:
+        return [*self.interpreter, *self.empty]
+
+    def environment(self, seed: int) -> dict[str, str]:
+        """The environment with the seed and (unless the user fixed another) the hash seed set."""
+        env = dict(self.base)
+        env["CHANLAB_SEED"] = str(seed)
+        env.setdefault("PYTHONHASHSEED", str(seed & 0xFFFFFFFF))  # what the host makes of the seed
+        return env
 
 
-def side(name: str, wish: str, seed: int) -> Side:
-    """The side `name` with the hooks that the list `wish` names.  Raises HookError."""
+def of_hooks(name: str, wish: str, program: tuple[str, ...]) -> Side:
+    """`program` on the hooks that the list `wish` names.  Raises HookError."""
     listed = canonical(wish)
-    return Side(name, listed, (sys.executable, *_flags()), environment(os.environ, listed, seed))
+    return Side(
+        name, in_words(listed), program, interpreter(), environment(os.environ, listed), EMPTY_PROGRAM, traces=True
+    )
+
+
+def of_command(name: str, line: str, words: tuple[str, ...]) -> Side:
+    """Any command, of which nothing is known."""
+    return Side(name, line, words, base=dict(os.environ))
+
+
+def of_function(name: str, spec: str, loops: int = 0) -> Side:
+    """A function, 'module:name', called `loops` times in a process of its own (0: once, and its result printed)."""
+    program = ("-m", "chanlab.ab.callee", spec, str(loops))
+    base = environment(os.environ, os.environ.get("CHANLAB_NATIVE", ""))
+    return Side(name, spec, program, interpreter(), base, times_itself=True)
 
 
 def canonical(wish: str) -> str:
@@ -51,12 +86,15 @@ def canonical(wish: str) -> str:
     return ",".join(variants.get(hook, hook) for hook in hooks.HOOKS if hook in on) or "none"
 
 
-def environment(base: Mapping[str, str], listed: str, seed: int) -> dict[str, str]:
-    """The environment `base` with the hooks, the seed and (unless the user fixed another) the hash seed set."""
+def in_words(listed: str) -> str:
+    """'none' and the like with what it means."""
+    return "no hook in C (the prototype)" if listed == "none" else f"{listed} in C"
+
+
+def environment(base: Mapping[str, str], listed: str) -> dict[str, str]:
+    """The environment `base` with the hooks, and where the modules are."""
     env = dict(base)
     env["CHANLAB_NATIVE"] = listed
-    env["CHANLAB_SEED"] = str(seed)
-    env.setdefault("PYTHONHASHSEED", str(seed & 0xFFFFFFFF))  # what the host makes of the seed
     if not HOSTED:
         path = list(filter(None, env.get("PYTHONPATH", "").split(os.pathsep)))
         if PYLIB not in map(os.path.abspath, path):
@@ -64,8 +102,8 @@ def environment(base: Mapping[str, str], listed: str, seed: int) -> dict[str, st
     return env
 
 
-def _flags() -> list[str]:
-    """CPython's own options that this process was started with: `chanlab -O compare …` compares under -O."""
+def interpreter() -> tuple[str, ...]:
+    """This interpreter, with CPython's own options that it was started with: `chanlab -O compare …` is about -O."""
     flags = subprocess._args_from_interpreter_flags()
     # The host runs its own tools with -P; the program has not asked for it.
-    return [flag for flag in flags if not (HOSTED and flag == "-P")]
+    return (sys.executable, *(flag for flag in flags if not (HOSTED and flag == "-P")))
