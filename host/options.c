@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 const char options_help[] = "usage: chanlab [option] ... [script | -m module | -c code | -] [arg] ...\n"
-                            "       chanlab [option] ... compare [arg] ...\n"
+                            "       chanlab [option] ... (compare | ablate | bench) [arg] ...\n"
                             "Runs a Python program that may `import stackless` and `import select_proto`.\n"
                             "\n"
                             "  --native[=LIST]  run these hooks in C: all (the default without a list), none,\n"
@@ -27,7 +27,9 @@ const char options_help[] = "usage: chanlab [option] ... [script | -m module | -
                             "  -V, --version    the versions of chanlab, CPython and greenlet\n"
                             "\n"
                             "  compare          run a script on two sets of hooks and compare behaviour and time\n"
-                            "                   (chanlab compare --help)\n"
+                            "  ablate           find out what each hook is worth to a script\n"
+                            "  bench            time the workloads of bench/, and those of other systems\n"
+                            "                   (each has a --help of its own)\n"
                             "\n"
                             "CPython's own options (-E -I -O -W -X -i -u ...) work as with python3; --help-all,\n"
                             "--help-env and --help-xoptions show them. Without a program chanlab reads stdin.\n"
@@ -36,12 +38,16 @@ const char options_help[] = "usage: chanlab [option] ... [script | -m module | -
 
 /* Subcommands: the first word that is no option. A script of that name is run as ./NAME. The
    code goes to CPython's -c; argv[0] is set because "-c" would tell the user nothing. */
+#define SUBCOMMAND(name)                                                                                               \
+    "import runpy, sys; sys.argv[0] = 'chanlab " name "'; "                                                            \
+    "runpy.run_module('chanlab.ab." name "', run_name='__main__')"
 static const struct {
     const char *name;
     const char *code;
 } subcommands[] = {
-    {"compare", "import runpy, sys; sys.argv[0] = 'chanlab compare'; "
-                "runpy.run_module('chanlab.ab.compare', run_name='__main__')"},
+    {"compare", SUBCOMMAND("compare")},
+    {"ablate", SUBCOMMAND("ablate")},
+    {"bench", SUBCOMMAND("bench")},
 };
 
 static const char show_hooks[] = "import chanlab.hooks; raise SystemExit(chanlab.hooks.main())";

@@ -51,8 +51,12 @@ print([ch.receive() for i in range(3)])
 
     def compare(self, *words: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """`chanlab compare words…`, in the directory."""
+        return self.command("compare", *words, env=env)
+
+    def command(self, name: str, *words: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """`chanlab name words…`, in the directory."""
         host = os.environ.get("CHANLAB_BIN")
-        start = [host, "compare"] if host else [sys.executable, "-m", "chanlab.ab.compare"]
+        start = [host, name] if host else [sys.executable, "-m", f"chanlab.ab.{name}"]
         return subprocess.run(
             [*start, *map(str, words)],
             cwd=self.directory,

@@ -30,7 +30,7 @@ def document(result: Result) -> str:
     a, b = result.sides
     sections = [
         f'<p class="verdict">{escape(report.verdict(result))}</p>',
-        _facts([[side.name, side.what] for side in (a, b)]),
+        facts([[side.name, side.what] for side in (a, b)]),
         "<h2>Behaviour</h2>",
         f"<p>Alike for seeds {', '.join(map(str, result.alike.seeds))}: "
         f"{escape(report.alike(result.alike)[0].removeprefix('alike').strip())}.</p>",
@@ -46,7 +46,7 @@ def document(result: Result) -> str:
     if isinstance(result.counts, tuple):
         rows = [[s.name, f"{c.whole:,}", f"{c.net():,}"] for s, c in zip(result.sides, result.counts, strict=True)]
         sections += ["<h2>Instructions</h2>", grid(["", "whole run", "without start-up"], rows)]
-    sections += ["<h2>Machine and software</h2>", _facts(list(result.metadata.items()))]
+    sections += ["<h2>Machine and software</h2>", facts(list(result.metadata.items()))]
     return page(f"chanlab compare: {result.subject}", sections)
 
 
@@ -98,7 +98,7 @@ def _ratios(result: Result) -> list[svg.Bar]:
     return rows
 
 
-def _facts(rows: Sequence[Sequence[str]]) -> str:
+def facts(rows: Sequence[Sequence[str]]) -> str:
     body = "".join(f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>\n" for name, value in rows)
     return f'<table class="facts">\n{body}</table>'
 

@@ -19,6 +19,9 @@ from enum import Enum
 
 #: The coverage of an interval, where there are enough values.
 COVERAGE = 0.95
+#: The coverage of the interval of a against itself that is the floor.  It is wider because a wrong "faster" is worse than
+#: one more run: 0.5 % of comparisons of equals then say something, 1 % would with COVERAGE.
+FLOOR_COVERAGE = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Verdict:
 
     ratio      b's time divided by a's: median over the blocks, with its interval
     null       the same of a against itself
-    floor      the noise: how far from 1 a side compared with itself may lie (0.01 is 1 %), by the interval of `null`
+    floor      the noise: how far from 1 a side compared with itself may lie (0.01 is 1 %), by FLOOR_COVERAGE
     bound      no difference, in either direction, is larger than this share
     finding    faster or slower only if the interval excludes 1 and the median lies outside the floor
     """
@@ -84,8 +87,8 @@ def summary(seconds: Sequence[float]) -> Summary:
     return Summary(median, min(seconds), low, high)
 
 
-def median_interval(values: Sequence[float]) -> Interval:
-    """The median of one or more values with its interval: of COVERAGE, or of fewer than 6 values their range."""
+def median_interval(values: Sequence[float], wanted: float = COVERAGE) -> Interval:
+    """The median of one or more values with the interval of that coverage; where that needs more of them, their range."""
     ordered = sorted(values)
     n = len(ordered)
     median = statistics.median(ordered)
@@ -94,22 +97,23 @@ def median_interval(values: Sequence[float]) -> Interval:
     while 2 * (k + 1) <= n + 1:
         below += math.exp(math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) - n * math.log(2))
         narrow = 1 - 2 * below
-        if narrow < COVERAGE:
+        if narrow < wanted:
             break
         k, wide, narrow = k + 1, narrow, 0.0
-    if wide < COVERAGE:
+    if wide < wanted:
         return Interval(median, ordered[0], ordered[-1], wide)
-    share = (wide - COVERAGE) / (wide - narrow)
+    share = (wide - wanted) / (wide - narrow)
     inwards = (n - k) * share / (k + (n - 2 * k) * share)
     low = ordered[k - 1] + inwards * (ordered[k] - ordered[k - 1])
     high = ordered[n - k] + inwards * (ordered[n - k - 1] - ordered[n - k])
-    return Interval(median, low, high, COVERAGE)
+    return Interval(median, low, high, wanted)
 
 
 def judge(ratios: Sequence[float], nulls: Sequence[float]) -> Verdict:
     """The verdict on the logarithms of one or more ratios b/a and of as many ratios a'/a."""
     effect, null = median_interval(ratios), median_interval(nulls)
-    floor = max(abs(null.low), abs(null.high))
+    wide = median_interval(nulls, FLOOR_COVERAGE)
+    floor = max(abs(wide.low), abs(wide.high))
     bound = max(floor, abs(effect.low), abs(effect.high))
     if effect.coverage < COVERAGE:
         finding = Finding.TOO_FEW

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-WIDTH = 118
+#: More than any table needs, so that nothing is cut; a terminal wraps what is too wide for it.
+WIDTH = 250
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
