@@ -181,7 +181,7 @@ def _cells(plan: Sequence[Row], measured: Measurement) -> Iterator[list[str]]:
 
 def _ratio(measured: Measurement, arm: int, of: int) -> str:
     if arm == of:
-        return "1" + " " * len(".000 (0.000 to 0.000)")
+        return "1"
     ratio = measured.verdict("cpu", arm, of).ratio
     return f"{ratio.median:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"
 
