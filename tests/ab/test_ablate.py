@@ -63,7 +63,10 @@ def test_table_and_chart(lab):
     assert "all but waitq" in result.stdout and "as only runq" in result.stdout
     assert "12 timed runs of each" in result.stdout
     ET.parse(lab.directory / "script-ablation.svg")
-    assert "<svg" in (lab.directory / "page.html").read_text()
+    page = (lab.directory / "page.html").read_text()
+    assert page.count("<svg") == 3  # the chart, and every run by either clock
+    assert "all 4: exit code, stdout" in page
+    assert result.stdout.count("verdict   ") == 1
 
 
 @needs_c

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 
 from . import equality, metadata, options, page, report, sides, stats, svg, timing
 from .codes import Exit
@@ -127,7 +128,8 @@ def ablate(
         progress.clear()
         if (refusal := refuse(check)) is not None:
             return refusal
-        show([f"alike     all {len(arms)}: exit code, stdout, stderr, trace ({check.a.events():,} events)", ""])
+        proof = f"all {len(arms)}: exit code, stdout, stderr, trace ({check.a.events():,} events)"
+        show([f"alike     {proof}", ""])
     measured, code = timing.new(arms), Exit.COMPARED
     try:
         timing.measure(measured, effort, seed, progress, cpu)
@@ -141,7 +143,8 @@ def ablate(
         code = Exit.INTERRUPTED
     progress.clear()
     show(shown(plan, measured))
-    write(plan, measured, subject, chart, given.get("--html"), metadata.collect([seed], measured.cpu))
+    show([f"verdict   {verdict(measured)}"])
+    write(plan, measured, subject, proof, (chart, given.get("--html")), metadata.collect([seed], measured.cpu))
     return code
 
 
@@ -211,10 +214,21 @@ def chart_path(wish: str | None, program: tuple[str, ...]) -> str | None:
     return wish
 
 
+def verdict(measured: Measurement) -> str:
+    """What all hooks together are worth."""
+    return report.finding(measured.verdict("cpu"), "with all of them the program", "with none")
+
+
 def write(
-    plan: Sequence[Row], measured: Measurement, subject: str, chart: str | None, html: str | None, facts: dict[str, str]
+    plan: Sequence[Row],
+    measured: Measurement,
+    subject: str,
+    proof: str,
+    files: tuple[str | None, str | None],
+    facts: dict[str, str],
 ) -> None:
-    """Write the files that are wanted."""
+    """Write the chart and the page that are wanted; `proof` says how alike all are."""
+    chart, html = files
     picture = bars(plan, measured)
     if chart is not None:
         with open(chart, "w", encoding="utf-8") as file:
@@ -223,9 +237,16 @@ def write(
     if html is not None:
         header = ["", "median", "of none's time", "of all's time", ""]
         sections = [
+            f'<p class="verdict">{escape(verdict(measured))}</p>',
+            f"<h2>Behaviour</h2><p>{escape(proof)}</p>",
+            "<h2>What each hook is worth</h2>",
             picture,
             page.grid(header, list(_cells(plan, measured))),
-            '<p class="faint">' + shown(plan, measured)[-1] + "</p>",
+            f'<p class="faint">{escape(shown(plan, measured)[-1])}</p>',
+            *(
+                f"<h2>{title}</h2>{page.dots(page.runs_of_arms(measured, clock))}"
+                for clock, title in report.CLOCKS.items()
+            ),
             "<h2>Machine and software</h2>",
             page.facts(list(facts.items())),
         ]

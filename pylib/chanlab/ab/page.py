@@ -7,6 +7,7 @@ from html import escape
 
 from . import report, stats, svg
 from .result import Result
+from .timing import Measurement
 
 STYLE = """\
 :root { --ink: #222; --faint: #666; --line: #ddd; --mark: #2a6fb0; --paper: #fff; color-scheme: light dark }
@@ -19,8 +20,9 @@ h1 { font-size: 1.5rem; overflow-wrap: anywhere } h2 { font-size: 1.15rem; margi
 .verdict { border-left: .4rem solid var(--mark); padding: .6rem 1rem; font-size: 1.2rem; margin: 1rem 0 }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0 1rem }
 th, td { text-align: right; padding: .25rem .8rem; border-bottom: 1px solid var(--line) }
-th:first-child, td:first-child { text-align: left }
-table.facts td { text-align: left; overflow-wrap: anywhere }
+td { white-space: nowrap } th:first-child, td:first-child { text-align: left }
+td.note { white-space: normal; text-align: left }
+table.facts td { text-align: left; white-space: normal; overflow-wrap: anywhere }
 svg { width: 100%; height: auto } .faint { color: var(--faint); font-size: .9rem }
 """
 
@@ -65,27 +67,31 @@ def page(title: str, sections: Sequence[str]) -> str:
 
 
 def _clock(result: Result, clock: str, title: str) -> str:
-    measured = result.measured
-    arms = [*(side.name for side in result.sides), f"{result.sides[0].name} again"]
-    rows, seen = [], []
-    for arm, name in enumerate(arms):
-        seconds = [s / result.loops for s in measured.runs(arm, clock)]
+    rows, seen = [], runs_of_arms(result.measured, clock, result.loops)
+    for name, seconds in seen:
         runs = stats.summary(seconds)
         rows.append([name, *map(report.duration, (runs.median, runs.low, runs.high, runs.least))])
-        seen.append((name, seconds))
-    longest = max(max(seconds) for _, seconds in seen)
-    unit, scale = next(
-        (u, s)
-        for u, s, most in (("ns", 1e9, 1e-6), ("µs", 1e6, 1e-3), ("ms", 1e3, 1.0), ("s", 1.0, float("inf")))
-        if longest < most
-    )
     return "\n".join(
         [
             f"<h2>{title}</h2>",
-            svg.dots(seen, unit, scale),
+            dots(seen),
             grid(["", "median", "middle half from", "to", "least"], rows),
         ]
     )
+
+
+def runs_of_arms(measured: Measurement, clock: str, loops: int = 1) -> list[tuple[str, list[float]]]:
+    """The name and the seconds of every arm, that of the first side's second one included."""
+    names = [*(side.name for side in measured.sides), f"{measured.sides[0].name} again"]
+    return [(name, [s / loops for s in measured.runs(arm, clock)]) for arm, name in enumerate(names)]
+
+
+def dots(rows: Sequence[tuple[str, Sequence[float]]]) -> str:
+    """Every run as a dot, in the unit that suits the longest."""
+    longest = max(max(seconds) for _, seconds in rows)
+    units = (("ns", 1e9, 1e-6), ("µs", 1e6, 1e-3), ("ms", 1e3, 1.0), ("s", 1.0, float("inf")))
+    unit, scale = next((unit, scale) for unit, scale, most in units if longest < most)
+    return svg.dots(rows, unit, scale)
 
 
 def _ratios(result: Result) -> list[svg.Bar]:
@@ -106,5 +112,9 @@ def facts(rows: Sequence[Sequence[str]]) -> str:
 def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of figures."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
+    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>\n" for row in rows)
     return f"<table>\n<tr>{head}</tr>\n{body}</table>"
+
+
+def _cell(text: str) -> str:
+    return f'<td class="note">{escape(text)}</td>' if len(text) > 40 else f"<td>{escape(text)}</td>"

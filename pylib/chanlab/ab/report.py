@@ -189,7 +189,11 @@ def verdict(result: Result) -> str:
     """One line that calls nothing a difference that may be noise."""
     if not result.alike.by_hooks():
         return "none: without tasklets no hook makes a difference"
-    found = result.verdict()
+    return finding(result.verdict())
+
+
+def finding(found: Verdict, b: str = "b", a: str = "a") -> str:
+    """The verdict in words, on what is called `b` and what is called `a`."""
     ratio = found.ratio
     if found.finding is Finding.TOO_FEW:
         return "none: too few runs to tell a difference from noise; take --runs 12 or more"
@@ -198,7 +202,7 @@ def verdict(result: Result) -> str:
     low, high = sorted(abs(end - 1) for end in (ratio.low, ratio.high))
     word = "less" if found.finding is Finding.FASTER else "more"
     return (
-        f"b is {found.finding.value}: it takes {percent(abs(ratio.median - 1))} {word} CPU time than a "
+        f"{b} is {found.finding.value}: it takes {percent(abs(ratio.median - 1))} {word} CPU time than {a} "
         f"({percent(low)} to {percent(high)}; noise ±{percent(found.floor)})"
     )
 

@@ -20,7 +20,7 @@ from enum import Enum
 #: The coverage of an interval, where there are enough values.
 COVERAGE = 0.95
 #: The coverage of the interval of a against itself that is the floor.  It is wider because a wrong "faster" is worse than
-#: one more run: 0.5 % of comparisons of equals then say something, 1 % would with COVERAGE.
+#: one more run: 0.2 % of simulated comparisons of equals then say something, 0.5 % with COVERAGE.
 FLOOR_COVERAGE = 0.99
 
 
