@@ -6,6 +6,7 @@
  */
 #include "core.h"
 #include "guests.h"
+#include "select.h"
 
 #ifdef CHANLAB_PRIVATE
 
@@ -123,7 +124,14 @@ static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObje
     if (!result)
         Py_CLEAR(value);
     Py_XDECREF(result);
-    return value;
+    PyObject *chosen = stack->chosen;
+    if (!chosen)
+        return value;
+    stack->chosen = NULL;
+    if (value)
+        return select_resumes(chosen, value);
+    Py_DECREF(chosen);
+    return NULL;
 }
 
 static inline int is_odd(Scheduler *sched, PyObject *value)
@@ -542,6 +550,14 @@ static PyObject *core_knows(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
         {"getcurrent", &core.twin[GETCURRENT]},
         {"__init__", &core.twin[INIT]},
         {"setup", &core.twin[SETUP]},
+        {"late", &core.late},
+        {"CLOSED", &core.CLOSED},
+        {"DEFAULT", &core.DEFAULT},
+        {"select", &core.twin[SELECT]},
+        {"pri_select", &core.twin[PRI_SELECT]},
+        {"selected", &core.twin[SELECTED]},
+        {"receiveCase", &core.twin[RECEIVE_CASE]},
+        {"sendCase", &core.twin[SEND_CASE]},
     };
     PyObject *name, *object;
     Py_ssize_t position = 0;
