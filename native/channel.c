@@ -38,10 +38,8 @@ static PyObject *channel_send(PyObject *self, PyObject *const *args, Py_ssize_t 
         PyObject *result = wait_in(sched, ch, (WaitQueue *)ch->senders, core.one, args[0], args + 1);
         return result || PyErr_Occurred() ? result : call_twin_vector(SEND, self, args, nargs, kwnames);
     }
-    if (!receivers->head->is_tasklet) {
-        PyObject *result = send_to_select(sched, ch, args[0], args + 1);
-        return result || PyErr_Occurred() ? result : call_twin_vector(SEND, self, args, nargs, kwnames);
-    }
+    if (!receivers->head->is_tasklet)
+        return send_to_select(sched, ch, args);
     Tasklet *peer = plain_peer(receivers, sched);
     int switches = ch->preference == core.minus_one;
     if (!peer || peer->tempval != Py_None || (switches && !can_switch(sched, peer)))
@@ -67,10 +65,8 @@ static inline PyObject *receive(Channel *ch, enum Twin twin, PyObject *const *op
         PyObject *result = wait_in(sched, ch, (WaitQueue *)ch->receivers, core.minus_one, Py_None, operands);
         return result || PyErr_Occurred() ? result : call_twin(twin, (PyObject *)ch, NULL, 0);
     }
-    if (!senders->head->is_tasklet) {
-        PyObject *result = receive_from_select(sched, ch, operands);
-        return result || PyErr_Occurred() ? result : call_twin(twin, (PyObject *)ch, NULL, 0);
-    }
+    if (!senders->head->is_tasklet)
+        return receive_from_select(sched, ch, twin, operands);
     Tasklet *peer = plain_peer(senders, sched);
     int switches = ch->preference == core.one;
     if (!peer || !peer->tempval || Py_IS_TYPE(peer->tempval, (PyTypeObject *)core.bomb) ||

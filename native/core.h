@@ -48,24 +48,6 @@ typedef struct Watch {
     int odd; /* somebody watches */
 } Watch;
 
-/* What the fused core knows of the Python side.  There is one for the process: the hooks are chosen once. */
-typedef struct Core {
-    PyTypeObject *tasklet_type, *channel_type, *scheduler_type, *waitq_type, *case_type, *offers_type, *generator_type;
-    Watch *watch;
-    PyObject *bomb, *TaskletExit, *late; /* the types */
-    PyObject *CLOSED, *DEFAULT;          /* constants of channel.py and select_proto.py; NULL before select is used */
-    PyObject *numbers, *channel_numbers; /* iterators */
-    PyObject *zero, *one, *minus_one;
-    PyObject *threading;      /* the dict of that module, where new threads find what traces them */
-    PyObject *new_context;    /* function: the running Context, made if need be */
-    PyObject *new_sched;      /* function: this thread's scheduler, made if need be */
-    PyObject *reap, *collect; /* functions, see forgotten.py */
-    PyObject *twin[16];       /* the Python twins, see enum Twin */
-    PyObject *str_explode, *str_exit, *str_end, *str_died, *str_end_run, *str_trace_hook, *str_profile_hook;
-    int many; /* more than one thread uses tasklets: every operation needs the lock */
-} Core;
-extern Core core;
-
 enum Twin {
     SEND,
     RECEIVE,
@@ -83,6 +65,24 @@ enum Twin {
     SEND_CASE,
     TWINS
 };
+
+/* What the fused core knows of the Python side.  There is one for the process: the hooks are chosen once. */
+typedef struct Core {
+    PyTypeObject *tasklet_type, *channel_type, *scheduler_type, *waitq_type, *case_type, *offers_type, *generator_type;
+    Watch *watch;
+    PyObject *bomb, *TaskletExit, *late; /* the types */
+    PyObject *CLOSED, *DEFAULT;          /* constants of channel.py and select_proto.py; NULL before select is used */
+    PyObject *numbers, *channel_numbers; /* iterators */
+    PyObject *zero, *one, *minus_one;
+    PyObject *threading;      /* the dict of that module, where new threads find what traces them */
+    PyObject *new_context;    /* function: the running Context, made if need be */
+    PyObject *new_sched;      /* function: this thread's scheduler, made if need be */
+    PyObject *reap, *collect; /* functions, see forgotten.py */
+    PyObject *twin[16];       /* the Python twins, see enum Twin */
+    PyObject *str_explode, *str_exit, *str_end, *str_died, *str_end_run, *str_trace_hook, *str_profile_hook;
+    int many; /* more than one thread uses tasklets: every operation needs the lock */
+} Core;
+extern Core core;
 
 /* The scheduler of this thread, borrowed; NULL before the first use of tasklets and after the last. */
 extern _Thread_local Scheduler *my_sched __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -116,13 +116,11 @@ static inline void join_head(RunQueue *ring, Tasklet *peer)
     ring->head = &peer->link;
 }
 
-/* The tasklet that waits at the head of `queue` in a plain operation, in this thread; NULL when it is not so simple. */
+/* The tasklet at the head of `queue`, known to be one, when it waits there plainly and in this thread; else NULL. */
 static inline Tasklet *plain_peer(WaitQueue *queue, Scheduler *sched)
 {
     Tasklet *peer = (Tasklet *)queue->head;
-    if (!peer->link.is_tasklet || peer->sched != (PyObject *)sched || peer->channel == Py_None)
-        return NULL;
-    return peer;
+    return peer->sched == (PyObject *)sched && peer->channel != Py_None ? peer : NULL;
 }
 
 /* The peer leaves the channel's queue, whose reference to it goes to the caller. */
@@ -148,10 +146,9 @@ PyObject *call_twin(enum Twin which, PyObject *self, PyObject *const *args, Py_s
 PyObject *call_twin_vector(enum Twin which, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 PyObject *call_twin_with(enum Twin which, PyObject *self, PyObject *args, PyObject *kwargs);
 
-/* select.c: a plain operation meets a blocked select.  The value that was received (None for a send), or what park()
- * returns; or NULL without an exception, and nothing has changed, when the Python twin must do it. */
-PyObject *send_to_select(Scheduler *sched, Channel *ch, PyObject *value, PyObject *const *operands);
-PyObject *receive_from_select(Scheduler *sched, Channel *ch, PyObject *const *operands);
+/* select.c: a plain operation, in the plain case, that meets what is no tasklet.  What it returns. */
+PyObject *send_to_select(Scheduler *sched, Channel *ch, PyObject *const *args);
+PyObject *receive_from_select(Scheduler *sched, Channel *ch, enum Twin twin, PyObject *const *operands);
 
 /* started.c */
 void started_add(Scheduler *sched, Tasklet *task);

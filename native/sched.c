@@ -85,7 +85,7 @@ int can_switch(Scheduler *sched, Tasklet *to)
         return 0;
     if (to->greenlet == Py_None)
         return can_start(sched, to);
-    return Py_IS_TYPE(to->greenlet, Py_TYPE(me)) && ((Private *)to->greenlet)->phase == PARKED;
+    return to->greenlet && Py_IS_TYPE(to->greenlet, Py_TYPE(me)) && ((Private *)to->greenlet)->phase == PARKED;
 }
 
 /* The tasklet that goes on takes what it resumes with; only then may other code run. */

@@ -275,38 +275,35 @@ static inline PyObject *meet(const Peer *peer, WaitQueue *queue, int sends, PyOb
     return received;
 }
 
-PyObject *send_to_select(Scheduler *sched, Channel *ch, PyObject *value, PyObject *const *operands)
+PyObject *send_to_select(Scheduler *sched, Channel *ch, PyObject *const *args)
 {
     WaitQueue *queue = (WaitQueue *)ch->receivers;
     Generator *rng = generator_of(sched);
     int switches = ch->preference == core.minus_one;
-    if (!rng)
-        return NULL;
-    Peer peer = {.state = rng->state};
-    if (!find_select(sched, queue, 1, value, &peer) || (switches && !can_switch(sched, peer.task)))
-        return NULL;
+    Peer peer = {.state = rng ? rng->state : 0};
+    if (!rng || !find_select(sched, queue, 1, args[0], &peer) || (switches && !can_switch(sched, peer.task)))
+        return call_twin(SEND, (PyObject *)ch, args, 1);
     Tasklet *to = peer.task;
     rng->state = peer.state;
-    complete(&peer, 1, value);
+    complete(&peer, 1, args[0]);
     if (!switches) {
         join_end(ring_of(sched), to);
         Py_RETURN_NONE;
     }
     join_head(ring_of(sched), to);
-    return park(sched, to, operands);
+    return park(sched, to, args + 1);
 }
 
-PyObject *receive_from_select(Scheduler *sched, Channel *ch, PyObject *const *operands)
+PyObject *receive_from_select(Scheduler *sched, Channel *ch, enum Twin twin, PyObject *const *operands)
 {
     WaitQueue *queue = (WaitQueue *)ch->senders;
     Tasklet *me = current_of(sched);
     Generator *rng = generator_of(sched);
     int switches = ch->preference == core.one;
-    if (!rng || (switches && me->tempval != Py_None))
-        return NULL;
-    Peer peer = {.state = rng->state};
-    if (!find_select(sched, queue, 0, NULL, &peer) || (switches && !can_switch(sched, peer.task)))
-        return NULL;
+    Peer peer = {.state = rng ? rng->state : 0};
+    if (!rng || (switches && me->tempval != Py_None) || !find_select(sched, queue, 0, NULL, &peer) ||
+        (switches && !can_switch(sched, peer.task)))
+        return call_twin(twin, (PyObject *)ch, NULL, 0);
     Tasklet *to = peer.task;
     rng->state = peer.state;
     PyObject *value = Py_NewRef(peer.winner->value);
