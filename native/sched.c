@@ -104,10 +104,12 @@ static inline PyObject *resume(Scheduler *sched)
 }
 
 /* The rest of it, which there seldom is: another thread's lock, tracing that was set meanwhile, tasklets to kill, an
- * exception.  Steals a reference to `value`. */
+ * exception, a select that is to end.  Steals a reference to `value`. */
 static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObject *value)
 {
     Private *stack = here.current;
+    PyObject *chosen = stack->chosen;
+    stack->chosen = NULL; /* what follows may run any code here, and select again */
     PyObject *result =
         sched->locked == core.zero ? Py_NewRef(Py_None) : PyObject_CallMethodNoArgs((PyObject *)sched, core.str_exit);
     stack->odd = 0;
@@ -124,14 +126,10 @@ static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObje
     if (!result)
         Py_CLEAR(value);
     Py_XDECREF(result);
-    PyObject *chosen = stack->chosen;
-    if (!chosen)
-        return value;
-    stack->chosen = NULL;
-    if (value)
+    if (chosen && value)
         return select_resumes(chosen, value);
-    Py_DECREF(chosen);
-    return NULL;
+    Py_XDECREF(chosen);
+    return value;
 }
 
 static inline int is_odd(Scheduler *sched, PyObject *value)

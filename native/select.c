@@ -464,15 +464,16 @@ static PyObject *select_plainly(PyObject *cases, int first, int waits, PyObject 
     return NULL;
 }
 
-/* The argument `default`, the only one that may follow the cases here: 0 or 1, or -1 when the Python twin must look. */
+/* The argument `default`, if no other follows the cases but a `timeout` of None by position: 0 or 1; or -1 when the
+ * Python twin must look. */
 static inline int is_default(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     Py_ssize_t names = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
-    if (nargs < 1 || nargs + names > 2)
+    if (nargs < 1 || nargs + names > 3 || (nargs == 3 && args[2] != Py_None))
         return -1;
     if (nargs + names == 1)
         return 0;
-    if (names && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "default"))
+    if (names && (nargs + names > 2 || PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "default")))
         return -1;
     return args[1] == Py_True ? 1 : args[1] == Py_False ? 0 : -1;
 }
