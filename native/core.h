@@ -39,7 +39,8 @@ typedef struct Scheduler {
     PyObject *alarm, *bottoms, *busy, *clock, *collecting, *current, *doomed, *failed, *hub, *idle, *in_callback,
         *locked, *main, *moving, *next_greenlet, *rng, *runq, *runs, *started, *switch_trap, *thread_id, *watchdog;
     PyObject *weakrefs;
-    int odd; /* one of the fields that plain_sched() is about is not as it is most of the time */
+    int odd;    /* one of the fields that plain_sched() is about is not as it is most of the time, or: */
+    int broken; /* a script has changed who is the head of the ring */
 } Scheduler;
 
 typedef struct Watch {

@@ -354,7 +354,8 @@ void core_life(void)
 static void look_at_states(Scheduler *sched)
 {
     sched->odd = sched->clock != Py_None || sched->collecting != Py_False || sched->in_callback != Py_False ||
-                 sched->moving != Py_None || sched->switch_trap != core.zero || sched->watchdog != Py_None;
+                 sched->moving != Py_None || sched->switch_trap != core.zero || sched->watchdog != Py_None ||
+                 sched->broken;
 }
 
 /* `closure` is the offset of the field. */
