@@ -59,11 +59,11 @@ static inline PyObject *receive(Channel *ch, enum Twin twin, PyObject *const *op
 {
     Scheduler *sched = plain_sched();
     if (!sched || !ch->plain || ch->schedule_all != Py_False)
-        return call_twin(twin, (PyObject *)ch, NULL, 0);
+        return call_twin(twin, (PyObject *)ch, operands, 0);
     WaitQueue *senders = (WaitQueue *)ch->senders;
     if (!senders->head) {
         PyObject *result = wait_in(sched, ch, (WaitQueue *)ch->receivers, core.minus_one, Py_None, operands);
-        return result || PyErr_Occurred() ? result : call_twin(twin, (PyObject *)ch, NULL, 0);
+        return result || PyErr_Occurred() ? result : call_twin(twin, (PyObject *)ch, operands, 0);
     }
     if (!senders->head->is_tasklet)
         return receive_from_select(sched, ch, twin, operands);
@@ -71,7 +71,7 @@ static inline PyObject *receive(Channel *ch, enum Twin twin, PyObject *const *op
     int switches = ch->preference == core.one;
     if (!peer || !peer->tempval || Py_IS_TYPE(peer->tempval, (PyTypeObject *)core.bomb) ||
         (switches && !can_switch(sched, peer)))
-        return call_twin(twin, (PyObject *)ch, NULL, 0);
+        return call_twin(twin, (PyObject *)ch, operands, 0);
     PyObject *value = peer->tempval;
     peer->tempval = Py_NewRef(Py_None);
     take_out(senders, peer);

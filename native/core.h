@@ -142,7 +142,8 @@ PyObject *park(Scheduler *sched, Tasklet *to, PyObject *const *operands);
  * cannot be told here. */
 Tasklet *successor(Scheduler *sched);
 
-/* Call the Python twin of a method (self not NULL) or function.  New reference, or NULL. */
+/* Call the Python twin of a method (self not NULL) or function.  `args` may be NULL when there are none and nobody
+ * knows where they would be among the operands of the calling frame.  New reference, or NULL. */
 PyObject *call_twin(enum Twin which, PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *call_twin_vector(enum Twin which, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 PyObject *call_twin_with(enum Twin which, PyObject *self, PyObject *args, PyObject *kwargs);

@@ -357,7 +357,7 @@ static PyObject *private_park(PyObject *self, PyObject *Py_UNUSED(ignored))
     tracing_clear(&stack->tracing);
     stack->tracing = on;
     if (stack->boundary)
-        frames_park(&stack->frames, state_of(self));
+        frames_park(&stack->frames, state_of(self), stack->caller, stack->caller_operands);
     Py_RETURN_NONE;
 }
 

@@ -25,7 +25,9 @@ typedef struct Private {
     Tracing tracing;           /* its tracing while it is parked */
     PyObject *const *operands; /* where its innermost frame's operands end while it is parked; NULL when not known */
     PyObject *chosen;          /* what it parked with in a select, see select.c; owned, or NULL */
-    PyObject *guests;          /* the greenlets that were started on it, see guests.c; owned, or NULL */
+    void *caller;              /* the frame on it that has called a Python twin through C, and */
+    PyObject *const *caller_operands; /* where its operands end meanwhile; NULL when that is not known */
+    PyObject *guests;                 /* the greenlets that were started on it, see guests.c; owned, or NULL */
     enum Phase phase;
     char odd; /* something was thrown at it, or its tracing was set, while it was parked */
 #ifdef __SANITIZE_ADDRESS__

@@ -18,6 +18,24 @@ _Thread_local Scheduler *my_sched __attribute__((tls_model("initial-exec"), visi
 
 enum { MOST_ARGS = 8 };
 
+/* Call it, while the running stack knows where the operands of the calling frame end: else a tasklet that parks in the
+ * twin and is forgotten would be kept by the operands. */
+static PyObject *call_from(PyObject *const *operands, PyObject *function, PyObject **args, Py_ssize_t nargs,
+                           PyObject *kwnames)
+{
+    Private *stack = here.current;
+    if (!stack || !operands || !private_on_own_stack(stack, here.ts))
+        return PyObject_Vectorcall(function, args, nargs, kwnames);
+    void *caller = stack->caller;
+    PyObject *const *caller_operands = stack->caller_operands;
+    stack->caller = frames_innermost();
+    stack->caller_operands = operands;
+    PyObject *result = PyObject_Vectorcall(function, args, nargs, kwnames);
+    stack->caller = caller;
+    stack->caller_operands = caller_operands;
+    return result;
+}
+
 PyObject *call_twin_vector(enum Twin which, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
@@ -27,7 +45,8 @@ PyObject *call_twin_vector(enum Twin which, PyObject *self, PyObject *const *arg
     all[0] = self;
     if (total)
         memcpy(all + 1, args, total * sizeof(PyObject *));
-    result = PyObject_Vectorcall(core.twin[which], self ? all : all + 1, nargs + (self != NULL), kwnames);
+    result =
+        call_from(args ? args + total : NULL, core.twin[which], self ? all : all + 1, nargs + (self != NULL), kwnames);
     if (all != few)
         PyMem_Free(all);
     return result;

@@ -303,7 +303,7 @@ PyObject *receive_from_select(Scheduler *sched, Channel *ch, enum Twin twin, PyO
     Peer peer = {.state = rng ? rng->state : 0};
     if (!rng || (switches && me->tempval != Py_None) || !find_select(sched, queue, 0, NULL, &peer) ||
         (switches && !can_switch(sched, peer.task)))
-        return call_twin(twin, (PyObject *)ch, NULL, 0);
+        return call_twin(twin, (PyObject *)ch, operands, 0);
     Tasklet *to = peer.task;
     rng->state = peer.state;
     PyObject *value = Py_NewRef(peer.winner->value);
