@@ -16,6 +16,7 @@ typedef struct Link {
     PyObject *home;           /* the C queue it is in, borrowed: a queue that dies dismisses its members first */
     PyObject *queue; /* the Python queue it is in, owned, or NULL: with one queue hook in C and one in Python */
     char is_tasklet; /* a tasklet of the fused core, see core.h */
+    char is_case;    /* a case of the fused core, see select.h */
 } Link;
 
 typedef struct ModuleState {

@@ -1,33 +1,7 @@
 /* channel.c - the rendezvous.  Mirror of pylib/chanlab/channel.py. */
-#include "core.h"
+#include "select.h"
 
 #ifdef CHANLAB_PRIVATE
-
-/* The tasklet that waits at the head of `queue` in a plain operation, in this thread; NULL when it is not so simple. */
-static inline Tasklet *plain_peer(WaitQueue *queue, Scheduler *sched)
-{
-    Tasklet *peer = (Tasklet *)queue->head;
-    if (!peer->link.is_tasklet || peer->sched != (PyObject *)sched || peer->channel == Py_None)
-        return NULL;
-    return peer;
-}
-
-/* The peer leaves the channel's queue, whose reference to it goes to the caller. */
-static inline void take_out(WaitQueue *queue, Tasklet *peer)
-{
-    waitq_unlink(queue, &peer->link);
-    put(&peer->channel, Py_NewRef(Py_None));
-}
-
-/* The peer joins the end of the ring, which takes over the caller's reference. */
-static inline void join_end(RunQueue *ring, Tasklet *peer) { runq_link(ring, ring->head->prev, &peer->link); }
-
-/* The peer joins right after the head, and becomes the head. */
-static inline void join_head(RunQueue *ring, Tasklet *peer)
-{
-    runq_link(ring, ring->head, &peer->link);
-    ring->head = &peer->link;
-}
 
 /* The running tasklet waits in `queue`, with `value`; whoever is next goes on.  Returns what park() does; or NULL
  * without an exception, and nothing has changed, when the Python twin must do it. */
@@ -64,6 +38,8 @@ static PyObject *channel_send(PyObject *self, PyObject *const *args, Py_ssize_t 
         PyObject *result = wait_in(sched, ch, (WaitQueue *)ch->senders, core.one, args[0], args + 1);
         return result || PyErr_Occurred() ? result : call_twin_vector(SEND, self, args, nargs, kwnames);
     }
+    if (!receivers->head->is_tasklet)
+        return send_to_select(sched, ch, args);
     Tasklet *peer = plain_peer(receivers, sched);
     int switches = ch->preference == core.minus_one;
     if (!peer || peer->tempval != Py_None || (switches && !can_switch(sched, peer)))
@@ -83,17 +59,19 @@ static inline PyObject *receive(Channel *ch, enum Twin twin, PyObject *const *op
 {
     Scheduler *sched = plain_sched();
     if (!sched || !ch->plain || ch->schedule_all != Py_False)
-        return call_twin(twin, (PyObject *)ch, NULL, 0);
+        return call_twin(twin, (PyObject *)ch, operands, 0);
     WaitQueue *senders = (WaitQueue *)ch->senders;
     if (!senders->head) {
         PyObject *result = wait_in(sched, ch, (WaitQueue *)ch->receivers, core.minus_one, Py_None, operands);
-        return result || PyErr_Occurred() ? result : call_twin(twin, (PyObject *)ch, NULL, 0);
+        return result || PyErr_Occurred() ? result : call_twin(twin, (PyObject *)ch, operands, 0);
     }
+    if (!senders->head->is_tasklet)
+        return receive_from_select(sched, ch, twin, operands);
     Tasklet *peer = plain_peer(senders, sched);
     int switches = ch->preference == core.one;
     if (!peer || !peer->tempval || Py_IS_TYPE(peer->tempval, (PyTypeObject *)core.bomb) ||
         (switches && !can_switch(sched, peer)))
-        return call_twin(twin, (PyObject *)ch, NULL, 0);
+        return call_twin(twin, (PyObject *)ch, operands, 0);
     PyObject *value = peer->tempval;
     peer->tempval = Py_NewRef(Py_None);
     take_out(senders, peer);
@@ -133,6 +111,33 @@ static int has_own(PyTypeObject *type, const char *name)
     return same;
 }
 
+/* Whether a channel of this class does in all that matters here what the core's own does. */
+static int is_plain(PyTypeObject *type)
+{
+    static const char *const names[] = {"_act", "_post", "_ready", "_commit", "_comes", "_check_send", "_is_nil"};
+    if (type == core.channel_type)
+        return 1;
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++)
+        if (!has_own(type, names[i]))
+            return 0;
+    return 1;
+}
+
+/* receiveCase() and sendCase(value): what the Python twin imports first is there from then on. */
+static PyObject *channel_receive_case(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (!core.late)
+        return call_twin(RECEIVE_CASE, self, NULL, 0);
+    return case_of(self, core.minus_one, Py_None);
+}
+
+static PyObject *channel_send_case(PyObject *self, PyObject *value)
+{
+    if (!core.late || !((Channel *)self)->plain)
+        return call_twin(SEND_CASE, self, &value, 1);
+    return case_of(self, core.one, value);
+}
+
 /* Takes and ignores any arguments: subclasses have constructors of their own.  New reference, or NULL. */
 static PyObject *channel_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
@@ -146,7 +151,7 @@ static PyObject *channel_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyOb
     ch->number = PyIter_Next(core.channel_numbers);
     ch->senders = core.waitq_type->tp_alloc(core.waitq_type, 0);
     ch->receivers = core.waitq_type->tp_alloc(core.waitq_type, 0);
-    ch->plain = type == core.channel_type || (has_own(type, "_act") && has_own(type, "_post"));
+    ch->plain = is_plain(type);
     if (!ch->number || !ch->senders || !ch->receivers)
         Py_CLEAR(ch);
     return (PyObject *)ch;
@@ -190,6 +195,10 @@ static PyMethodDef channel_methods[] = {
     {"receive", (PyCFunction)(void *)channel_receive, METH_FASTCALL | METH_KEYWORDS,
      "receive($self)\n--\n\nReturn the value of a sender, waiting for one if need be; raises what was sent by "
      "send_exception()."},
+    {"receiveCase", channel_receive_case, METH_NOARGS, "A case that receives from this channel (Francis)."},
+    {"sendCase", channel_send_case, METH_O,
+     "sendCase($self, value)\n--\n\nA case that sends `value`, maybe a select_proto.late one, over this channel "
+     "(Francis)."},
     {0},
 };
 

@@ -31,7 +31,7 @@ typedef struct Channel {
     PyObject_HEAD
     PyObject *closing, *label, *number, *preference, *receivers, *schedule_all, *senders;
     PyObject *weakrefs;
-    char plain; /* nobody has given its class another _act or _post */
+    char plain; /* nobody has given its class another _act, _post and so on, see is_plain() */
 } Channel;
 
 typedef struct Scheduler {
@@ -39,7 +39,8 @@ typedef struct Scheduler {
     PyObject *alarm, *bottoms, *busy, *clock, *collecting, *current, *doomed, *failed, *hub, *idle, *in_callback,
         *locked, *main, *moving, *next_greenlet, *rng, *runq, *runs, *started, *switch_trap, *thread_id, *watchdog;
     PyObject *weakrefs;
-    int odd; /* one of the fields that plain_sched() is about is not as it is most of the time */
+    int odd;    /* one of the fields that plain_sched() is about is not as it is most of the time, or: */
+    int broken; /* a script has changed who is the head of the ring */
 } Scheduler;
 
 typedef struct Watch {
@@ -48,24 +49,41 @@ typedef struct Watch {
     int odd; /* somebody watches */
 } Watch;
 
+enum Twin {
+    SEND,
+    RECEIVE,
+    NEXT,
+    SCHEDULE,
+    RUN,
+    RUN_ALL,
+    GETCURRENT,
+    INIT,
+    SETUP,
+    SELECT,
+    PRI_SELECT,
+    SELECTED,
+    RECEIVE_CASE,
+    SEND_CASE,
+    TWINS
+};
+
 /* What the fused core knows of the Python side.  There is one for the process: the hooks are chosen once. */
 typedef struct Core {
-    PyTypeObject *tasklet_type, *channel_type, *scheduler_type, *waitq_type;
+    PyTypeObject *tasklet_type, *channel_type, *scheduler_type, *waitq_type, *case_type, *offers_type, *generator_type;
     Watch *watch;
-    PyObject *bomb, *TaskletExit;        /* the types */
+    PyObject *bomb, *TaskletExit, *late; /* the types */
+    PyObject *CLOSED, *DEFAULT;          /* constants of channel.py and select_proto.py; NULL before select is used */
     PyObject *numbers, *channel_numbers; /* iterators */
     PyObject *zero, *one, *minus_one;
     PyObject *threading;      /* the dict of that module, where new threads find what traces them */
     PyObject *new_context;    /* function: the running Context, made if need be */
     PyObject *new_sched;      /* function: this thread's scheduler, made if need be */
     PyObject *reap, *collect; /* functions, see forgotten.py */
-    PyObject *twin[12];       /* the Python twins, see enum Twin */
+    PyObject *twin[16];       /* the Python twins, see enum Twin */
     PyObject *str_explode, *str_exit, *str_end, *str_died, *str_end_run, *str_trace_hook, *str_profile_hook;
     int many; /* more than one thread uses tasklets: every operation needs the lock */
 } Core;
 extern Core core;
-
-enum Twin { SEND, RECEIVE, NEXT, SCHEDULE, RUN, RUN_ALL, GETCURRENT, INIT, SETUP, TWINS };
 
 /* The scheduler of this thread, borrowed; NULL before the first use of tasklets and after the last. */
 extern _Thread_local Scheduler *my_sched __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -89,6 +107,30 @@ static inline void put(PyObject **field, PyObject *value)
     Py_XDECREF(old);
 }
 
+/* The peer joins the end of the ring, which takes over the caller's reference. */
+static inline void join_end(RunQueue *ring, Tasklet *peer) { runq_link(ring, ring->head->prev, &peer->link); }
+
+/* The peer joins right after the head, and becomes the head. */
+static inline void join_head(RunQueue *ring, Tasklet *peer)
+{
+    runq_link(ring, ring->head, &peer->link);
+    ring->head = &peer->link;
+}
+
+/* The tasklet at the head of `queue`, known to be one, when it waits there plainly and in this thread; else NULL. */
+static inline Tasklet *plain_peer(WaitQueue *queue, Scheduler *sched)
+{
+    Tasklet *peer = (Tasklet *)queue->head;
+    return peer->sched == (PyObject *)sched && peer->channel != Py_None ? peer : NULL;
+}
+
+/* The peer leaves the channel's queue, whose reference to it goes to the caller. */
+static inline void take_out(WaitQueue *queue, Tasklet *peer)
+{
+    waitq_unlink(queue, &peer->link);
+    put(&peer->channel, Py_NewRef(Py_None));
+}
+
 /* sched.c */
 /* Whether the running tasklet can be parked here and `to`, which is or will be in the ring, can go on: then it has a
  * stack. */
@@ -100,10 +142,15 @@ PyObject *park(Scheduler *sched, Tasklet *to, PyObject *const *operands);
  * cannot be told here. */
 Tasklet *successor(Scheduler *sched);
 
-/* Call the Python twin of a method (self not NULL) or function.  New reference, or NULL. */
+/* Call the Python twin of a method (self not NULL) or function.  `args` may be NULL when there are none and nobody
+ * knows where they would be among the operands of the calling frame.  New reference, or NULL. */
 PyObject *call_twin(enum Twin which, PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *call_twin_vector(enum Twin which, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 PyObject *call_twin_with(enum Twin which, PyObject *self, PyObject *args, PyObject *kwargs);
+
+/* select.c: a plain operation, in the plain case, that meets what is no tasklet.  What it returns. */
+PyObject *send_to_select(Scheduler *sched, Channel *ch, PyObject *const *args);
+PyObject *receive_from_select(Scheduler *sched, Channel *ch, enum Twin twin, PyObject *const *operands);
 
 /* started.c */
 void started_add(Scheduler *sched, Tasklet *task);
@@ -113,6 +160,9 @@ int chanlab_add_started(PyObject *module);
 int chanlab_add_tasklet(PyObject *module);
 int chanlab_add_channel(PyObject *module);
 int chanlab_add_sched(PyObject *module);
+int chanlab_add_rng(PyObject *module);
+int chanlab_add_cases(PyObject *module);
+int chanlab_add_select(PyObject *module);
 
 /* A member of type T_OBJECT_EX: CPython's specialised instructions know no other. */
 #define FIELD(type, name)                                                                                              \

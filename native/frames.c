@@ -110,6 +110,16 @@ static int operands_in_loop(_PyInterpreterFrame *frame, _PyInterpreterFrame *inn
     return depth > 0 && depth <= code->co_stacksize && operands[depth - 1] == inner->localsplus[0] ? depth : 0;
 }
 
+/* How many locals and operands a frame has whose operands end there; without the operands when they end elsewhere. */
+static int operands_below(_PyInterpreterFrame *frame, PyObject *const *operands)
+{
+    PyCodeObject *code = code_of(frame);
+    ptrdiff_t count = operands - frame->localsplus;
+    if (count < code->co_nlocalsplus || count > code->co_nlocalsplus + code->co_stacksize)
+        return code->co_nlocalsplus;
+    return (int)count;
+}
+
 /* 0 when there is no room. */
 static int note(Frames *frames, _PyInterpreterFrame *frame, int references)
 {
@@ -128,7 +138,7 @@ static int note(Frames *frames, _PyInterpreterFrame *frame, int references)
 /* So many at most: who parks deep down in a recursion shall not have to pay for all of it. */
 enum { MOST_FRAMES = 100 };
 
-void frames_park(Frames *frames, ModuleState *state)
+void frames_park(Frames *frames, ModuleState *state, void *caller, PyObject *const *operands)
 {
     PyThreadState *ts = PyThreadState_Get();
     frames->count = 0;
@@ -145,7 +155,9 @@ void frames_park(Frames *frames, ModuleState *state)
         if (frame->owner != FRAME_OWNED_BY_THREAD)
             break;
         int references = frame->stacktop;
-        if (references < 0)
+        if (references < 0 && frame == caller && operands)
+            references = operands_below(frame, operands);
+        else if (references < 0)
             references = code_of(frame)->co_nlocalsplus + operands_in_loop(frame, inner, state);
         if (!note(frames, frame, references))
             break;
@@ -184,6 +196,8 @@ static _PyInterpreterFrame *innermost(PyThreadState *ts)
 #endif
 }
 
+void *frames_innermost(void) { return innermost(PyThreadState_Get()); }
+
 void frames_learn(ModuleState *state)
 {
     _PyInterpreterFrame *frame = innermost(PyThreadState_Get());
@@ -201,15 +215,11 @@ static int references_of(_PyInterpreterFrame *frame, ModuleState *state, PyObjec
     PyCodeObject *code = code_of(frame);
     if (frame->stacktop >= 0)
         return frame->stacktop;
-    ptrdiff_t count = operands ? operands - frame->localsplus : 0;
-    if (!operands) {
-        int loop = loop_of(frame);
-        int depth = loop >= 0 ? depth_known_at(state, code, loop) : 0;
-        count = code->co_nlocalsplus + (depth > 0 ? depth : 0);
-    }
-    if (count < code->co_nlocalsplus || count > code->co_nlocalsplus + code->co_stacksize)
-        return code->co_nlocalsplus;
-    return (int)count;
+    if (operands)
+        return operands_below(frame, operands);
+    int loop = loop_of(frame);
+    int depth = loop >= 0 ? depth_known_at(state, code, loop) : 0;
+    return operands_below(frame, frame->localsplus + code->co_nlocalsplus + (depth > 0 ? depth : 0));
 }
 
 static int visit_frame(const struct Known *known, visitproc visit, void *arg);
@@ -264,7 +274,12 @@ int frames_known(void) { return 0; }
 
 void frames_begin(Frames *frames) { frames_end(frames); }
 
-void frames_park(Frames *Py_UNUSED(frames), ModuleState *Py_UNUSED(state)) {}
+void frames_park(Frames *Py_UNUSED(frames), ModuleState *Py_UNUSED(state), void *Py_UNUSED(caller),
+                 PyObject *const *Py_UNUSED(operands))
+{
+}
+
+void *frames_innermost(void) { return NULL; }
 
 void frames_end(Frames *frames) { *frames = (Frames){0}; }
 

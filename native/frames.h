@@ -15,8 +15,11 @@ typedef struct Frames {
 int frames_known(void);
 /* Remember which stack runs now. */
 void frames_begin(Frames *frames);
-/* The stack is about to be parked.  Nothing happens when it is another one that runs. */
-void frames_park(Frames *frames, ModuleState *state);
+/* The stack is about to be parked.  The operands of the frame `caller`, if that is not NULL, end at `operands`. Nothing
+ * happens when it is another stack that runs. */
+void frames_park(Frames *frames, ModuleState *state, void *caller, PyObject *const *operands);
+/* The innermost frame of this thread, to be compared only; NULL where they are not known. */
+void *frames_innermost(void);
 /* It goes on. */
 static inline void frames_resume(Frames *frames) { frames->count = 0; }
 /* Nothing is known any more. */

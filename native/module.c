@@ -6,7 +6,7 @@
 #endif
 
 /* The hooks that have a C twin here, in the order of chanlab.hooks.HOOKS. */
-static const char *const hooks[] = {"waitq", "runq", "channel", "sched", "switch", "spawn", "arena"};
+static const char *const hooks[] = {"waitq", "runq", "channel", "select", "sched", "switch", "spawn", "arena"};
 
 /* 0, or -1 with an exception set. */
 static int add_hooks(PyObject *module)

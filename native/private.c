@@ -357,7 +357,7 @@ static PyObject *private_park(PyObject *self, PyObject *Py_UNUSED(ignored))
     tracing_clear(&stack->tracing);
     stack->tracing = on;
     if (stack->boundary)
-        frames_park(&stack->frames, state_of(self));
+        frames_park(&stack->frames, state_of(self), stack->caller, stack->caller_operands);
     Py_RETURN_NONE;
 }
 
@@ -406,6 +406,7 @@ static int private_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(stack->run);
     Py_VISIT(stack->guests);
     Py_VISIT(stack->thrown);
+    Py_VISIT(stack->chosen);
     Py_VISIT(stack->tracing.trace_object);
     Py_VISIT(stack->tracing.profile_object);
     if (stack->phase == FRESH || stack->phase == PARKED)
@@ -426,6 +427,7 @@ static int private_clear(PyObject *self)
     Private *stack = (Private *)self;
     tracing_clear(&stack->tracing);
     Py_CLEAR(stack->thrown);
+    Py_CLEAR(stack->chosen);
     return 0;
 }
 
@@ -588,7 +590,9 @@ int chanlab_add_private(PyObject *module)
         return -1;
     if (chanlab_add_started(module) < 0 || chanlab_add_guests(module) < 0 || chanlab_add_sched(module) < 0)
         return -1;
-    return chanlab_add_tasklet(module) < 0 ? -1 : chanlab_add_channel(module);
+    if (chanlab_add_tasklet(module) < 0 || chanlab_add_channel(module) < 0 || chanlab_add_rng(module) < 0)
+        return -1;
+    return chanlab_add_cases(module) < 0 ? -1 : chanlab_add_select(module);
 }
 
 #else

@@ -24,7 +24,10 @@ typedef struct Private {
     Frames frames;             /* its frames while it is parked; their root is known from its beginning on */
     Tracing tracing;           /* its tracing while it is parked */
     PyObject *const *operands; /* where its innermost frame's operands end while it is parked; NULL when not known */
-    PyObject *guests;          /* the greenlets that were started on it, see guests.c; owned, or NULL */
+    PyObject *chosen;          /* what it parked with in a select, see select.c; owned, or NULL */
+    void *caller;              /* the frame on it that has called a Python twin through C, and */
+    PyObject *const *caller_operands; /* where its operands end meanwhile; NULL when that is not known */
+    PyObject *guests;                 /* the greenlets that were started on it, see guests.c; owned, or NULL */
     enum Phase phase;
     char odd; /* something was thrown at it, or its tracing was set, while it was parked */
 #ifdef __SANITIZE_ADDRESS__

@@ -3,7 +3,20 @@
  *            head
  *       .--> [a] --> [b] --> [c] --.     the ring owns one reference to each member; the links are borrowed
  *       '--------------------------' */
-#include "queues.h"
+#include "core.h"
+
+/* The head of a ring is about to change by a method.  The core relies on its being the running tasklet; if that is to
+ * be so no longer, and outside of all operations, then some script does it, and every operation is left to the Python
+ * twins from now on. */
+static inline void head_moves(PyObject *self)
+{
+#ifdef CHANLAB_PRIVATE
+    if (my_sched && my_sched->runq == self && my_sched->busy == Py_False)
+        my_sched->broken = my_sched->odd = 1;
+#else
+    (void)self;
+#endif
+}
 
 static PyObject *runq_append(PyObject *self, PyObject *arg)
 {
@@ -30,6 +43,8 @@ static PyObject *runq_remove(PyObject *self, PyObject *arg)
     Link *node = link_member(self, arg);
     if (!node)
         return NULL;
+    if (node == ((RunQueue *)self)->head)
+        head_moves(self);
     runq_unlink((RunQueue *)self, node);
     Py_DECREF(node);
     Py_RETURN_NONE;
@@ -40,6 +55,8 @@ static PyObject *runq_rotate(PyObject *self, PyObject *arg)
     Link *node = link_member(self, arg);
     if (!node)
         return NULL;
+    if (node != ((RunQueue *)self)->head)
+        head_moves(self);
     ((RunQueue *)self)->head = node;
     Py_RETURN_NONE;
 }

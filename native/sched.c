@@ -6,6 +6,7 @@
  */
 #include "core.h"
 #include "guests.h"
+#include "select.h"
 
 #ifdef CHANLAB_PRIVATE
 
@@ -17,6 +18,24 @@ _Thread_local Scheduler *my_sched __attribute__((tls_model("initial-exec"), visi
 
 enum { MOST_ARGS = 8 };
 
+/* Call it, while the running stack knows where the operands of the calling frame end: else a tasklet that parks in the
+ * twin and is forgotten would be kept by the operands. */
+static PyObject *call_from(PyObject *const *operands, PyObject *function, PyObject **args, Py_ssize_t nargs,
+                           PyObject *kwnames)
+{
+    Private *stack = here.current;
+    if (!stack || !operands || !private_on_own_stack(stack, here.ts))
+        return PyObject_Vectorcall(function, args, nargs, kwnames);
+    void *caller = stack->caller;
+    PyObject *const *caller_operands = stack->caller_operands;
+    stack->caller = frames_innermost();
+    stack->caller_operands = operands;
+    PyObject *result = PyObject_Vectorcall(function, args, nargs, kwnames);
+    stack->caller = caller;
+    stack->caller_operands = caller_operands;
+    return result;
+}
+
 PyObject *call_twin_vector(enum Twin which, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
@@ -26,7 +45,8 @@ PyObject *call_twin_vector(enum Twin which, PyObject *self, PyObject *const *arg
     all[0] = self;
     if (total)
         memcpy(all + 1, args, total * sizeof(PyObject *));
-    result = PyObject_Vectorcall(core.twin[which], self ? all : all + 1, nargs + (self != NULL), kwnames);
+    result =
+        call_from(args ? args + total : NULL, core.twin[which], self ? all : all + 1, nargs + (self != NULL), kwnames);
     if (all != few)
         PyMem_Free(all);
     return result;
@@ -84,7 +104,7 @@ int can_switch(Scheduler *sched, Tasklet *to)
         return 0;
     if (to->greenlet == Py_None)
         return can_start(sched, to);
-    return Py_IS_TYPE(to->greenlet, Py_TYPE(me)) && ((Private *)to->greenlet)->phase == PARKED;
+    return to->greenlet && Py_IS_TYPE(to->greenlet, Py_TYPE(me)) && ((Private *)to->greenlet)->phase == PARKED;
 }
 
 /* The tasklet that goes on takes what it resumes with; only then may other code run. */
@@ -103,10 +123,12 @@ static inline PyObject *resume(Scheduler *sched)
 }
 
 /* The rest of it, which there seldom is: another thread's lock, tracing that was set meanwhile, tasklets to kill, an
- * exception.  Steals a reference to `value`. */
+ * exception, a select that is to end.  Steals a reference to `value`. */
 static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObject *value)
 {
     Private *stack = here.current;
+    PyObject *chosen = stack->chosen;
+    stack->chosen = NULL; /* what follows may run any code here, and select again */
     PyObject *result =
         sched->locked == core.zero ? Py_NewRef(Py_None) : PyObject_CallMethodNoArgs((PyObject *)sched, core.str_exit);
     stack->odd = 0;
@@ -123,6 +145,9 @@ static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObje
     if (!result)
         Py_CLEAR(value);
     Py_XDECREF(result);
+    if (chosen && value)
+        return select_resumes(chosen, value);
+    Py_XDECREF(chosen);
     return value;
 }
 
@@ -348,7 +373,8 @@ void core_life(void)
 static void look_at_states(Scheduler *sched)
 {
     sched->odd = sched->clock != Py_None || sched->collecting != Py_False || sched->in_callback != Py_False ||
-                 sched->moving != Py_None || sched->switch_trap != core.zero || sched->watchdog != Py_None;
+                 sched->moving != Py_None || sched->switch_trap != core.zero || sched->watchdog != Py_None ||
+                 sched->broken;
 }
 
 /* `closure` is the offset of the field. */
@@ -542,6 +568,14 @@ static PyObject *core_knows(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
         {"getcurrent", &core.twin[GETCURRENT]},
         {"__init__", &core.twin[INIT]},
         {"setup", &core.twin[SETUP]},
+        {"late", &core.late},
+        {"CLOSED", &core.CLOSED},
+        {"DEFAULT", &core.DEFAULT},
+        {"select", &core.twin[SELECT]},
+        {"pri_select", &core.twin[PRI_SELECT]},
+        {"selected", &core.twin[SELECTED]},
+        {"receiveCase", &core.twin[RECEIVE_CASE]},
+        {"sendCase", &core.twin[SEND_CASE]},
     };
     PyObject *name, *object;
     Py_ssize_t position = 0;

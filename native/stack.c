@@ -20,7 +20,7 @@ static PyObject *stack_park(PyObject *self, PyObject *Py_UNUSED(ignored))
     Tracing on = tracing_suspend();
     tracing_clear(&stack->tracing);
     stack->tracing = on;
-    frames_park(&stack->frames, state_of(self));
+    frames_park(&stack->frames, state_of(self), NULL, NULL);
     Py_RETURN_NONE;
 }
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import stackless  # noqa: F401  first of all: it puts the layers together
 from chanlab import channel as core
-from chanlab import clock
+from chanlab import clock, hooks
 from chanlab.bomb import bomb, of_error
 from chanlab.channel import CLOSED, RECEIVE, SEND, Constant
 from chanlab.links import Link
@@ -94,6 +94,11 @@ class case(Link):
     def __repr__(self) -> str:
         name = getattr(self.channel, "label", repr(self.channel))
         return f"<case {self.value!r} -> {name}>" if self.direction > 0 else f"<case {name} -> {self.value!r}>"
+
+
+PyCase = case
+case = hooks.graft("case", case, {}) if "select" in hooks.FUSED else case
+case.__slots__ = PyCase.__slots__  # or pickle would take a case in C for one without attributes
 
 
 class late:
@@ -183,6 +188,10 @@ class Offers:
         sched.moving = None
 
 
+PyOffers = Offers
+Offers = hooks.graft("Offers", Offers, {"__init__": "select"}) if "select" in hooks.FUSED else Offers
+
+
 def select(cases: Iterable, default: bool = False, timeout: float | None = None) -> Any:
     """Wait until one of the cases can go on, make it happen, and return it (or its callback's result).
 
@@ -208,27 +217,44 @@ def pri_select(cases: Iterable, default: bool = False, timeout: float | None = N
     return _select(given, _adopted, default, timeout, _first)
 
 
+def _fused(select: Callable, pri_select: Callable) -> tuple[Callable, Callable]:
+    """Acquaint the core in C with select.  Returns the functions' twins there, or those given when it is not fused."""
+    if "select" not in hooks.FUSED:
+        return select, pri_select
+    native = hooks._chanlab
+    native.core_knows(
+        late=late, CLOSED=CLOSED, DEFAULT=DEFAULT, select=select, pri_select=pri_select, selected=_selected
+    )
+    return native.select, native.pri_select
+
+
 class Selector:
     """A set of cases that is selected on again and again: it is looked through only once.
 
     Guards, channels and values to send may be changed between one select and the next; which cases there are may not.
     """
 
-    __slots__ = ("_places", "cases")
+    __slots__ = ("_places", "_quick", "cases")
 
     def __init__(self, cases: Iterable) -> None:
         self.cases = tuple(_adopted(cases))
         self._places = [(c.index, c.element) for c in self.cases]
+        # In C to look through a list costs next to nothing; these cases are such a list when each is at its own place.
+        self._quick = "select" in hooks.FUSED and self._places == [(i, None) for i in range(len(self.cases))]
 
     def __repr__(self) -> str:
         return f"<Selector of {len(self.cases)} case{'' if len(self.cases) == 1 else 's'}>"
 
     def select(self, default: bool = False, timeout: float | None = None) -> Any:
         """select(cases, default, timeout)."""
+        if self._quick:
+            return select(self.cases, default, timeout)
         return _select([self], Selector._renewed, default, timeout, _one_of)
 
     def pri_select(self, default: bool = False, timeout: float | None = None) -> Any:
         """pri_select(cases, default, timeout)."""
+        if self._quick:
+            return pri_select(self.cases, default, timeout)
         return _select([self], Selector._renewed, default, timeout, _first)
 
     def _renewed(self) -> tuple[case, ...]:
@@ -272,6 +298,11 @@ def _select(given: list, adopt: Callable, default: bool, timeout: float | None, 
     except BaseException:
         sched.recover()
         raise
+    return _selected(chosen, result)
+
+
+def _selected(chosen: case | None, result: Any) -> Any:
+    """What select returns when it goes on with `result`, after it has committed a case or (None) was completed."""
     if chosen is not None:
         if chosen.direction < 0:
             _received(chosen, result)
@@ -417,3 +448,6 @@ def _call_back(chosen: case) -> Any:
         except ValueError:  # a builtin that tells nothing about its arguments
             pass
     return chosen.callback(chosen.value)
+
+
+select, pri_select = _fused(select, pri_select)

@@ -1,7 +1,7 @@
 """The hook configurations that every behaviour test runs in.  Add a configuration here, not copies of tests."""
 
 #: As `--native=` takes them.  "none" is the specification, "all" what users run, the others a hook by itself or left out.
-CONFIGURATIONS = ["none", "waitq", "runq", "switch:private", "all,-channel", "all"]
+CONFIGURATIONS = ["none", "waitq", "runq", "switch:private", "all,-channel", "all,-select", "all"]
 
 #: Run under plain python3 as well, where the C twins come from the importable module instead of the host's own.
 PLAIN = ["none", "all"]

@@ -268,7 +268,17 @@ class channel:
 
 PyChannel = channel
 channel.__module__ = "stackless"
-channel = hooks.graft("channel", channel, {"send": "channel", "receive": "channel", "__next__": "channel"})
+channel = hooks.graft(
+    "channel",
+    channel,
+    {
+        "send": "channel",
+        "receive": "channel",
+        "__next__": "channel",
+        "receiveCase": "select",
+        "sendCase": "select",
+    },
+)
 
 
 def _select_proto() -> Any:

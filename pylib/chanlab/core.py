@@ -42,6 +42,8 @@ def fuse(schedule: Callable, run: Callable, getcurrent: Callable) -> tuple[Calla
         send=channel.PyChannel.send,
         receive=channel.PyChannel.receive,
         __next__=channel.PyChannel.__next__,
+        receiveCase=channel.PyChannel.receiveCase,
+        sendCase=channel.PyChannel.sendCase,
         schedule=schedule,
         run_all=run,
         getcurrent=getcurrent,

@@ -112,11 +112,11 @@ def _check(word: str, wish: str) -> None:
 NATIVE: frozenset[str] = parse(os.environ.get("CHANLAB_NATIVE", ""))
 
 
-#: The hooks whose C twins are one piece of code, which stands on these others.
-FUSES = ("channel", "sched", "spawn")
-FUSES_ON = ("waitq", "runq", "switch:private")
+_BELOW = ("waitq", "runq", "switch:private")
+#: The hooks whose C twins are one piece of code, each with the others that it stands on.
+FUSES = {"channel": _BELOW, "select": (*_BELOW, "channel", "sched"), "sched": _BELOW, "spawn": _BELOW}
 #: Those of them that run in C here.
-FUSED: frozenset[str] = NATIVE.intersection(FUSES) if NATIVE.issuperset(FUSES_ON) else frozenset()
+FUSED: frozenset[str] = frozenset(hook for hook, below in FUSES.items() if NATIVE.issuperset((hook, *below)))
 
 
 def graft(name: str, twin: type, own: dict[str, str]) -> type:
@@ -161,7 +161,7 @@ def implementation() -> dict[str, str]:
         reason = unavailable(hook)
         state[hook] = "c" if hook in NATIVE else f"unavailable: {reason}" if reason else "py"
     for hook in NATIVE.intersection(FUSES):
-        state[hook] = "fused" if hook in FUSED else f"py: it is in C only together with {', '.join(FUSES_ON)}"
+        state[hook] = "fused" if hook in FUSED else f"py: it is in C only together with {', '.join(FUSES[hook])}"
     for variant in SWITCHES:
         if f"switch:{variant}" in NATIVE:
             state["switch"] = f"c: {variant}"

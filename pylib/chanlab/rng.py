@@ -24,6 +24,8 @@ import itertools
 import os
 import re
 
+from . import hooks
+
 MASK = 2**64 - 1
 _THREAD_STRIDE = 0xD1B54A32D192ED03
 
@@ -47,6 +49,9 @@ class Generator:
         """An int from 0 to n - 1, each equally likely."""
         return (self.draw() * n) >> 64
 
+
+PyGenerator = Generator
+Generator = hooks._chanlab.Generator if "select" in hooks.FUSED else Generator
 
 _SEED = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+", re.ASCII)
 

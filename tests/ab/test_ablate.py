@@ -33,7 +33,7 @@ def test_what_runs_the_same_is_measured_once():
     rows = ablate.rows("all")
     running = [ablate._running(row.wish) for row in rows if not row.note]
     assert len(set(running)) == len(running)
-    assert {row.name for row in rows if row.note} >= {"only channel", "only sched", "only spawn"}
+    assert {row.name for row in rows if row.note} >= {"only channel", "only select", "only sched", "only spawn"}
     assert all("as none: it is in C only together with" in row.note for row in rows if row.name == "only channel")
 
 

@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 import stackless
+from select_proto import DEFAULT
 
 OPERATIONS = (
     ["send"] * 4
@@ -88,7 +89,7 @@ class World:
                 c.value = self.new_value()
         offered = {id(c): c.value for c in cases if c.direction > 0}
         try:
-            chosen = stackless.select(cases)
+            chosen = self.decide(cases)
         except BaseException:
             for value in offered.values():
                 self.gone(value, "interrupted")
@@ -97,15 +98,39 @@ class World:
         for c in cases:
             if c is chosen:
                 continue
+            if chosen is not DEFAULT and c.ok is not None:
+                self.problems.append(f"a loser is {c.ok}")
             if c.direction > 0:
                 self.gone(c.value, "taken back")
             elif c.value is not None:
                 self.problems.append(f"a loser has value {c.value}")
+        if chosen is DEFAULT:
+            return "default"
         if chosen.direction > 0:
             self.gone(chosen.value, "passed")
         else:
             self.arrived(chosen.value)
         return f"{chosen.index} of {len(cases)}: {chosen!r}"
+
+    def decide(self, cases: list[Any]) -> Any:
+        """One of the ways to select."""
+        how = self.draw.random()
+        if how < 0.1:
+            return stackless.pri_select(cases)
+        if how < 0.2:
+            return stackless.select(tuple(cases), default=True)
+        if how < 0.3:
+            return stackless.select([None, *cases, stackless.channel().receiveCase().when(False)])
+        if how > 0.9:
+            for c in cases:
+                c.callback = lambda value: self.steps
+            try:
+                stackless.select(cases)
+            finally:
+                for c in cases:
+                    c.callback = None
+            return next(c for c in cases if c.ok is not None)
+        return stackless.select(cases)
 
     def send(self, ch: Any) -> None:
         value = self.new_value()

@@ -23,14 +23,13 @@ FIRST = int(_seed) if _seed else random.randrange(10**9) if _number else 0
 BATCHES = [(seed, min(seed + AT_ONCE, FIRST + NUMBER) - 1) for seed in range(FIRST, FIRST + NUMBER, AT_ONCE)]
 
 
-def outcome(first, last, wish, path, seed="5", threshold=0):
-    """Output and trace of a batch of programs on the hooks `wish`."""
+def outcome(first, last, wish, path=None, seed="5", threshold=0):
+    """Output and trace of a batch of programs on the hooks `wish`; without a path no trace, and all that C can do."""
     code = f"import gc, runpy, sys; gc.set_threshold({threshold or 700}); sys.argv = sys.argv[1:]; "
     done = subprocess.run(
         [
             sys.executable,
-            "-X",
-            f"chanlab_trace={path}",
+            *(["-X", f"chanlab_trace={path}"] if path else []),
             "-c",
             code + "runpy.run_path(sys.argv[0], run_name='__main__')",
             str(PROGRAMS),
@@ -42,7 +41,7 @@ def outcome(first, last, wish, path, seed="5", threshold=0):
         timeout=GUARD,
     )
     assert (done.returncode, done.stderr) == (0, ""), f"{wish}: {done.stdout[-2000:]}\n{done.stderr}"
-    return done.stdout, path.read_text(encoding="utf-8")
+    return done.stdout, path.read_text(encoding="utf-8") if path else ""
 
 
 def first_difference(a, b):
@@ -74,6 +73,17 @@ def test_same_everywhere(tmp_path, first, last):
         other_output, other_trace = outcome(first, last, wish, tmp_path / "other")
         assert other_output == output, f"{mine} | {wish}: {first_difference(output, other_output)}"
         assert other_trace == trace, f"{mine} | {wish}: {first_difference(trace, other_trace)}"
+
+
+@pytest.mark.parametrize(("first", "last"), BATCHES, ids=lambda n: str(n))
+def test_same_without_a_trace(tmp_path, first, last):
+    """Whoever traces keeps the fused core from its fast paths."""
+    mine, others = subsets()
+    for wish in others[:1] if mine != "none" else others[-1:]:
+        traced, _ = outcome(first, last, wish, tmp_path / "other")
+        for threshold in (0, 1):
+            output, _ = outcome(first, last, mine, threshold=threshold)
+            assert output == traced, f"{mine} | {wish}: {first_difference(output, traced)}"
 
 
 def test_same_whenever_the_collector_runs(tmp_path):

@@ -46,6 +46,18 @@ def test_objects_in_use_are_of_these_twins():
     assert isinstance(ch.receiveCase(), links.Link)
 
 
+def test_select():
+    import select_proto
+    from chanlab import rng
+
+    fused = "select" in hooks.FUSED
+    assert fused == ({"select", "channel", "sched", "waitq", "runq", "switch:private"} <= WISHED)
+    for name in ("case", "Offers", "select", "pri_select"):
+        assert (getattr(select_proto, name) is getattr(hooks._chanlab, name, None)) == fused, name
+    assert (rng.Generator is getattr(hooks._chanlab, "Generator", None)) == fused
+    assert type(stackless.channel().receiveCase()) is type(stackless.channel().sendCase(1)) is select_proto.case
+
+
 def test_prototypes_stay_python():
     assert waitq.PyWaitQueue.__module__ == "chanlab.waitq"
     assert runq.PyRunQueue.__module__ == "chanlab.runq"
@@ -95,7 +107,7 @@ def test_implementation():
     for hook, runs in state.items():
         if hook in WISHED:
             assert runs == ("c: private" if hook == "switch" else "fused" if hook in hooks.FUSED else "c") or (
-                hook in hooks.FUSES and not hooks.FUSED and runs.startswith("py: ")
+                hook in hooks.FUSES and hook not in hooks.FUSED and runs.startswith("py: ")
             )
         else:
             assert runs == "py" or runs.startswith("unavailable: "), (hook, runs)

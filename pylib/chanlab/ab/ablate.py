@@ -104,14 +104,15 @@ def _running(listed: str) -> frozenset[str]:
     from chanlab import hooks  # here, because a wrong CHANLAB_NATIVE is a HookError at this very import
 
     on = hooks.parse(listed)
-    return on if on.issuperset(hooks.FUSES_ON) else on.difference(hooks.FUSES)
+    return frozenset(hook for hook in on if on.issuperset(hooks.FUSES.get(hook, ())))
 
 
 def _why(name: str, kind: str) -> str:
     from chanlab import hooks
 
-    needs = ", ".join(hooks.FUSES_ON)
-    return f"it is in C only together with {needs}" if kind == "only" else f"what needs {name} is in Python, too"
+    if kind != "only":
+        return f"what needs {name} is in Python, too"
+    return f"it is in C only together with {', '.join(hooks.FUSES[name])}"
 
 
 def ablate(

@@ -1,0 +1,520 @@
+/* select.c - wait for one of several operations.  Mirror of select() in pylib/select_proto.py.
+ *
+ *     look at all cases -> some are ready: draw one, commit it with the peer that waits there
+ *                       -> none is:        post all of them, park
+ *
+ * and whoever meets a posted case completes the select: withdraws all, and lets its tasklet resume with the winner.
+ * No code but this runs from the look to the deed.
+ *
+ * What a tasklet parks with is kept in its Private (`chosen`), where the collector sees it: the Offers that it has
+ * posted, so that they die only when it goes on, or the case that it has committed in an operation that switches. */
+#include "select.h"
+
+#ifdef CHANLAB_PRIVATE
+
+/* A list with more cases is the Python twin's. */
+enum { MOST = 1024 };
+
+/* What was seen of the cases.  One for the process: it is of use only until other code runs. */
+static struct {
+    uint64_t stamp;
+    Py_ssize_t live, ready, alike;
+    Case *cases[MOST]; /* those that can happen, */
+    Case *now[MOST];   /* those of them that can happen now, */
+    Case *same[MOST];  /* and those of the peer's that are as good as the one that was met; borrowed */
+} seen;
+
+/* The ints that an index can be. */
+static PyObject *places[MOST];
+
+static inline int is_bomb(PyObject *value) { return Py_IS_TYPE(value, (PyTypeObject *)core.bomb); }
+
+/* -- looking
+ * ------------------------------------------------------------------------------------------------------------- */
+
+enum Look { TWIN, AGAIN, SEEN };
+
+static inline int is_place(PyObject *value) { return !value || value == Py_None || PyLong_CheckExact(value); }
+static inline int is_flag(PyObject *value) { return !value || value == Py_None || PyBool_Check(value); }
+
+/* Whether the case still tells of an earlier select. */
+static inline int is_stale(const Case *c, Py_ssize_t place)
+{
+    return c->index != places[place] || c->element != Py_None || c->ok != Py_None ||
+           (c->direction == core.minus_one && c->value != Py_None);
+}
+
+/* The channel of a case when it is one that the core knows all about, and open; borrowed. */
+static inline Channel *plain_channel(const Case *c)
+{
+    Channel *ch = (Channel *)c->channel;
+    if (!ch || (!Py_IS_TYPE(ch, core.channel_type) && !PyObject_TypeCheck(c->channel, core.channel_type)))
+        return NULL;
+    return ch->plain && ch->closing == Py_False ? ch : NULL;
+}
+
+/* What has to be looked at in the list or tuple of a select. */
+typedef struct Items {
+    PyObject **array;
+    Py_ssize_t count, first_stale, last_stale;
+} Items;
+
+/* One case.  Whether it is such as this file is for. */
+static inline int look_at(Case *c, Py_ssize_t place, Items *items)
+{
+    if (c->stamp == seen.stamp || c->offers != Py_None || c->link.home || c->link.queue)
+        return 0;
+    c->stamp = seen.stamp;
+    int sends = c->direction == core.one;
+    if (!sends && c->direction != core.minus_one)
+        return 0;
+    if (is_stale(c, place)) {
+        if (!is_place(c->index) || !is_place(c->element) || !is_flag(c->ok))
+            return 0;
+        if (items->first_stale < 0)
+            items->first_stale = place;
+        items->last_stale = place;
+    }
+    if (c->guard != Py_True)
+        return c->guard == Py_False;
+    if (c->channel == Py_None)
+        return 1;
+    Channel *ch = plain_channel(c);
+    if (!ch)
+        return 0;
+    seen.cases[seen.live++] = c;
+    if (((WaitQueue *)(sends ? ch->receivers : ch->senders))->head)
+        seen.now[seen.ready++] = c;
+    return 1;
+}
+
+static int look_at_all(Items *items)
+{
+    seen.live = seen.ready = 0;
+    seen.stamp++;
+    items->first_stale = items->last_stale = -1;
+    for (Py_ssize_t i = 0; i < items->count; i++) {
+        PyObject *item = items->array[i];
+        if (!(Py_IS_TYPE(item, core.case_type) ? look_at((Case *)item, i, items) : item == Py_None))
+            return 0;
+    }
+    return 1;
+}
+
+/* Whether to let go of `value` runs no code, whoever else refers to it. */
+static inline int dies_quietly(PyObject *value)
+{
+    return PyUnicode_CheckExact(value) || PyLong_CheckExact(value) || PyFloat_CheckExact(value) ||
+           PyBytes_CheckExact(value) || Py_REFCNT(value) > 1;
+}
+
+enum { MOST_DROPPED = 8 };
+
+/* Let the cases forget their earlier select.  Whether other code may have run. */
+static int renew(const Items *items)
+{
+    PyObject *dropped[MOST_DROPPED];
+    int count = 0;
+    for (Py_ssize_t i = items->first_stale; i <= items->last_stale && count < MOST_DROPPED; i++) {
+        Case *c = (Case *)items->array[i];
+        if ((PyObject *)c == Py_None)
+            continue;
+        put(&c->index, Py_NewRef(places[i]));
+        put(&c->element, Py_NewRef(Py_None));
+        put(&c->ok, Py_NewRef(Py_None));
+        if (c->direction != core.minus_one || c->value == Py_None)
+            continue;
+        PyObject *old = c->value;
+        c->value = Py_NewRef(Py_None);
+        if (!old || dies_quietly(old))
+            Py_XDECREF(old);
+        else
+            dropped[count++] = old;
+    }
+    for (int i = 0; i < count; i++)
+        Py_DECREF(dropped[i]);
+    return count > 0;
+}
+
+static enum Look look(PyObject *cases)
+{
+    Items items;
+    if (PyList_CheckExact(cases))
+        items.array = ((PyListObject *)cases)->ob_item;
+    else if (PyTuple_CheckExact(cases))
+        items.array = ((PyTupleObject *)cases)->ob_item;
+    else
+        return TWIN;
+    items.count = Py_SIZE(cases);
+    if (items.count > MOST || !look_at_all(&items) || !seen.live)
+        return TWIN;
+    return items.first_stale >= 0 && renew(&items) ? AGAIN : SEEN;
+}
+
+/* -- meeting
+ * ------------------------------------------------------------------------------------------------------------- */
+
+/* Whom the running tasklet would meet, and what it has to know of him. */
+typedef struct Peer {
+    Tasklet *task;
+    Offers *offers; /* NULL when he waits in a plain operation */
+    Case *winner;   /* of his select */
+    uint64_t state; /* of the generator, after the draws so far */
+} Peer;
+
+/* The generator of this thread, borrowed; NULL when a script has put something else in its place. */
+static inline Generator *generator_of(Scheduler *sched)
+{
+    return sched->rng && Py_IS_TYPE(sched->rng, core.generator_type) ? (Generator *)sched->rng : NULL;
+}
+
+/* The tasklet of a blocked select that this file has posted, borrowed; else NULL. */
+static inline Tasklet *poster(Offers *offers, Scheduler *sched)
+{
+    Tasklet *task = (Tasklet *)offers->tasklet;
+    if (!task || task->offers != (PyObject *)offers || task->sched != (PyObject *)sched || task->tempval != Py_None ||
+        task->link.home || task->link.queue || !task->greenlet || !Py_IS_TYPE(task->greenlet, Py_TYPE(here.current)))
+        return NULL;
+    Private *stack = (Private *)task->greenlet;
+    return stack->chosen == (PyObject *)offers && stack->phase == PARKED ? task : NULL;
+}
+
+/* Find those of the posted cases that wait in `queue`.  Whether all can be withdrawn here. */
+static inline int find_alike(Offers *offers, WaitQueue *queue)
+{
+    if (offers->count > MOST || offers->timer != Py_None)
+        return 0;
+    seen.alike = 0;
+    for (Py_ssize_t i = 0; i < offers->count; i++) {
+        Case *c = offers->cases[i];
+        PyObject *home = c->link.home;
+        if (c->offers != (PyObject *)offers || !home || !Py_IS_TYPE(home, core.waitq_type))
+            return 0;
+        if (home == (PyObject *)queue)
+            seen.same[seen.alike++] = c;
+    }
+    return 1;
+}
+
+/* Whether the case at the head of `queue` can be completed here, by somebody who sends `value` or (not sends) receives;
+ * fills in the peer. */
+static int find_select(Scheduler *sched, WaitQueue *queue, int sends, PyObject *value, Peer *peer)
+{
+    Case *found = (Case *)queue->head;
+    if (!found->link.is_case || !found->offers || !Py_IS_TYPE(found->offers, core.offers_type))
+        return 0;
+    peer->offers = (Offers *)found->offers;
+    peer->task = poster(peer->offers, sched);
+    if (!peer->task || !find_alike(peer->offers, queue) || !seen.alike)
+        return 0;
+    Case *winner = peer->winner =
+        seen.same[seen.alike == 1 ? 0 : (Py_ssize_t)generator_below(&peer->state, (uint64_t)seen.alike)];
+    if (winner->ok != Py_None)
+        return 0;
+    if (sends)
+        return winner->direction == core.minus_one && winner->value == Py_None && !is_bomb(value) &&
+               value != core.CLOSED;
+    return winner->direction == core.one && winner->value && !is_bomb(winner->value) &&
+           !Py_IS_TYPE(winner->value, (PyTypeObject *)core.late);
+}
+
+/* The select is decided: all its cases leave their queues.  The tasklet, which is in no queue now, resumes with the
+ * winner.  Nothing dies: its Private has the Offers, and they have the cases. */
+static void complete(const Peer *peer, int sends, PyObject *value)
+{
+    Offers *offers = peer->offers;
+    for (Py_ssize_t i = 0; i < offers->count; i++) {
+        Case *c = offers->cases[i];
+        waitq_unlink((WaitQueue *)c->link.home, &c->link);
+        Py_DECREF(c);
+        put(&c->offers, Py_NewRef(Py_None));
+    }
+    put(&peer->task->offers, Py_NewRef(Py_None));
+    put(&peer->task->tempval, Py_NewRef(peer->winner));
+    put(&peer->winner->ok, Py_NewRef(Py_True));
+    if (sends)
+        put(&peer->winner->value, Py_NewRef(value));
+    Py_INCREF(peer->task); /* for the ring */
+}
+
+/* Whether who waits in `queue` can be met here; fills in the peer. */
+static inline int find_peer(Scheduler *sched, WaitQueue *queue, int sends, PyObject *value, Peer *peer)
+{
+    if (!queue->head->is_tasklet)
+        return find_select(sched, queue, sends, value, peer);
+    peer->offers = NULL;
+    peer->task = plain_peer(queue, sched);
+    if (!peer->task)
+        return 0;
+    if (sends)
+        return peer->task->tempval == Py_None;
+    return peer->task->tempval && !is_bomb(peer->task->tempval);
+}
+
+/* The value passes, and a reference to the peer, off all queues, goes to the caller.  What was received: a new
+ * reference; None for a send. */
+static inline PyObject *meet(const Peer *peer, WaitQueue *queue, int sends, PyObject *value)
+{
+    PyObject *received = Py_None;
+    if (peer->offers) {
+        if (!sends)
+            received = peer->winner->value;
+        Py_INCREF(received);
+        complete(peer, sends, value);
+        return received;
+    }
+    Tasklet *task = peer->task;
+    if (sends) {
+        put(&task->tempval, Py_NewRef(value));
+        Py_INCREF(received);
+    } else {
+        received = task->tempval;
+        task->tempval = Py_NewRef(Py_None);
+    }
+    take_out(queue, task);
+    return received;
+}
+
+PyObject *send_to_select(Scheduler *sched, Channel *ch, PyObject *const *args)
+{
+    WaitQueue *queue = (WaitQueue *)ch->receivers;
+    Generator *rng = generator_of(sched);
+    int switches = ch->preference == core.minus_one;
+    Peer peer = {.state = rng ? rng->state : 0};
+    if (!rng || !find_select(sched, queue, 1, args[0], &peer) || (switches && !can_switch(sched, peer.task)))
+        return call_twin(SEND, (PyObject *)ch, args, 1);
+    Tasklet *to = peer.task;
+    rng->state = peer.state;
+    complete(&peer, 1, args[0]);
+    if (!switches) {
+        join_end(ring_of(sched), to);
+        Py_RETURN_NONE;
+    }
+    join_head(ring_of(sched), to);
+    return park(sched, to, args + 1);
+}
+
+PyObject *receive_from_select(Scheduler *sched, Channel *ch, enum Twin twin, PyObject *const *operands)
+{
+    WaitQueue *queue = (WaitQueue *)ch->senders;
+    Tasklet *me = current_of(sched);
+    Generator *rng = generator_of(sched);
+    int switches = ch->preference == core.one;
+    Peer peer = {.state = rng ? rng->state : 0};
+    if (!rng || (switches && me->tempval != Py_None) || !find_select(sched, queue, 0, NULL, &peer) ||
+        (switches && !can_switch(sched, peer.task)))
+        return call_twin(twin, (PyObject *)ch, operands, 0);
+    Tasklet *to = peer.task;
+    rng->state = peer.state;
+    PyObject *value = Py_NewRef(peer.winner->value);
+    complete(&peer, 0, NULL);
+    if (!switches) {
+        join_end(ring_of(sched), to);
+        return value;
+    }
+    put(&me->tempval, value);
+    join_head(ring_of(sched), to);
+    return park(sched, to, operands);
+}
+
+/* -- select
+ * -------------------------------------------------------------------------------------------------------------- */
+
+/* What select returns when it has resumed with `value` and `chosen` is the case that it had committed, or None when
+ * somebody else has decided it.  Steals references to both. */
+static PyObject *selected(PyObject *chosen, PyObject *value)
+{
+    PyObject *both[] = {chosen, value};
+    PyObject *result = call_twin(SELECTED, NULL, both, 2);
+    Py_DECREF(chosen);
+    Py_DECREF(value);
+    return result;
+}
+
+/* The chosen case has happened.  Steals a reference to `value`, borrows the case. */
+static inline PyObject *happened(Case *c, PyObject *value)
+{
+    Py_INCREF(c);
+    if (c->callback != Py_None || value == core.CLOSED || (c->direction != core.one && c->direction != core.minus_one))
+        return selected((PyObject *)c, value);
+    int sends = c->direction == core.one;
+    put(&c->ok, Py_NewRef(Py_True));
+    if (sends)
+        Py_DECREF(value);
+    else
+        put(&c->value, value);
+    return (PyObject *)c;
+}
+
+PyObject *select_resumes(PyObject *chosen, PyObject *value)
+{
+    PyObject *result;
+    if (PyObject_TypeCheck(chosen, core.case_type))
+        result = happened((Case *)chosen, value);
+    else if (Py_IS_TYPE(value, core.case_type) && ((Case *)value)->callback == Py_None)
+        result = value;
+    else
+        result = selected(Py_NewRef(Py_None), value);
+    Py_DECREF(chosen);
+    return result;
+}
+
+/* Remember what the running tasklet parks with.  Steals a reference to it. */
+static inline void parks_with(PyObject *chosen)
+{
+    here.current->chosen = chosen;
+    here.current->odd = 1; /* so that it is asked for, see resume_oddly() */
+}
+
+/* Make one of the cases happen that are ready: the first, or one of all.  What select returns; or NULL without an
+ * exception, and nothing has changed, when the Python twin must do it. */
+static inline PyObject *commit(Scheduler *sched, int first, PyObject *const *operands)
+{
+    Tasklet *me = current_of(sched);
+    Generator *rng = generator_of(sched);
+    if (!rng || me->tempval != Py_None)
+        return NULL;
+    Peer peer = {.state = rng->state};
+    Case *chosen = seen.now[first || seen.ready == 1 ? 0 : generator_below(&peer.state, (uint64_t)seen.ready)];
+    int sends = chosen->direction == core.one;
+    Channel *ch = (Channel *)chosen->channel;
+    WaitQueue *queue = (WaitQueue *)(sends ? ch->receivers : ch->senders);
+    PyObject *value = sends ? chosen->value : NULL;
+    int switches = ch->preference == (sends ? core.minus_one : core.one);
+    if (ch->schedule_all != Py_False ||
+        (sends && (!value || is_bomb(value) || Py_IS_TYPE(value, (PyTypeObject *)core.late))))
+        return NULL;
+    if (!find_peer(sched, queue, sends, value, &peer) || (switches && !can_switch(sched, peer.task)))
+        return NULL;
+    Tasklet *to = peer.task;
+    rng->state = peer.state;
+    PyObject *received = meet(&peer, queue, sends, value);
+    if (!switches) {
+        join_end(ring_of(sched), to);
+        return happened(chosen, received);
+    }
+    put(&me->tempval, received);
+    join_head(ring_of(sched), to);
+    parks_with(Py_NewRef(chosen));
+    return park(sched, to, operands);
+}
+
+/* Offer all the cases, and wait.  Steals a reference to `offers`, which are empty.  The same as commit(). */
+static inline PyObject *post(Scheduler *sched, Offers *offers, PyObject *const *operands)
+{
+    Tasklet *me = current_of(sched);
+    RunQueue *ring = ring_of(sched);
+    Tasklet *to = ring->length > 1 ? (Tasklet *)me->link.next : successor(sched);
+    if (me->block_trap != Py_False || me->tempval != Py_None || me->offers != Py_None || !to ||
+        !can_switch(sched, to) || here.current->chosen) {
+        offers_unused(offers);
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < seen.live; i++) {
+        Case *c = seen.cases[i];
+        Channel *ch = (Channel *)c->channel;
+        offers->cases[i] = (Case *)Py_NewRef(c);
+        put(&c->offers, Py_NewRef(offers));
+        waitq_link((WaitQueue *)(c->direction == core.one ? ch->senders : ch->receivers), (Link *)Py_NewRef(c));
+    }
+    offers->count = seen.live;
+    runq_unlink(ring, &me->link);
+    offers->tasklet = (PyObject *)me; /* the ring's reference */
+    PyObject_GC_Track(offers);
+    put(&me->offers, Py_NewRef(offers));
+    parks_with((PyObject *)offers);
+    if (!ring->head)
+        runq_link(ring, NULL, (Link *)Py_NewRef(to));
+    return park(sched, to, operands);
+}
+
+/* So often a select looks anew, because other code may have run. */
+enum { MOST_LOOKS = 10 };
+
+/* select() of these cases.  The same as commit(). */
+static PyObject *select_plainly(PyObject *cases, int first, int waits, PyObject *const *operands)
+{
+    Offers *offers = NULL;
+    for (int i = 0; i < MOST_LOOKS; i++) {
+        Scheduler *sched = plain_sched();
+        enum Look saw = sched ? look(cases) : TWIN;
+        if (saw == AGAIN)
+            continue;
+        if (saw == SEEN && !seen.ready && waits) {
+            if (offers && Py_SIZE(offers) < seen.live)
+                break;
+            if (!offers && !(offers = offers_kept(seen.live))) {
+                offers = offers_made(seen.live); /* may run other code */
+                if (!offers)
+                    PyErr_Clear(); /* the Python twin will meet it, too, and knows what to do */
+                if (!offers)
+                    break;
+                continue;
+            }
+            return post(sched, offers, operands);
+        }
+        if (offers)
+            offers_unused(offers);
+        if (saw == TWIN)
+            return NULL;
+        return seen.ready ? commit(sched, first, operands) : Py_NewRef(core.DEFAULT);
+    }
+    if (offers)
+        offers_unused(offers);
+    return NULL;
+}
+
+/* The argument `default`, if no other follows the cases but a `timeout` of None by position: 0 or 1; or -1 when the
+ * Python twin must look. */
+static inline int is_default(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    Py_ssize_t names = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+    if (nargs < 1 || nargs + names > 3 || (nargs == 3 && args[2] != Py_None))
+        return -1;
+    if (nargs + names == 1)
+        return 0;
+    if (names && (nargs + names > 2 || PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "default")))
+        return -1;
+    return args[1] == Py_True ? 1 : args[1] == Py_False ? 0 : -1;
+}
+
+static inline PyObject *select_as(enum Twin twin, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    int default_ = is_default(args, nargs, kwnames);
+    if (default_ >= 0) {
+        PyObject *const *operands = args + nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+        PyObject *result = select_plainly(args[0], twin == PRI_SELECT, !default_, operands);
+        if (result || PyErr_Occurred())
+            return result;
+    }
+    return call_twin_vector(twin, NULL, args, nargs, kwnames);
+}
+
+static PyObject *select_(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    return select_as(SELECT, args, nargs, kwnames);
+}
+
+static PyObject *pri_select(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    return select_as(PRI_SELECT, args, nargs, kwnames);
+}
+
+static PyMethodDef functions[] = {
+    {"select", (PyCFunction)(void *)select_, METH_FASTCALL | METH_KEYWORDS,
+     "select(cases, default=False, timeout=None)\n--\n\nWait until one of the cases can go on, make it happen, and "
+     "return it (or its callback's result); see the Python twin in select_proto.py."},
+    {"pri_select", (PyCFunction)(void *)pri_select, METH_FASTCALL | METH_KEYWORDS,
+     "pri_select(cases, default=False, timeout=None)\n--\n\nselect(), but of several cases that are ready the first in "
+     "the list happens."},
+    {NULL, NULL, 0, NULL},
+};
+
+int chanlab_add_select(PyObject *module)
+{
+    for (Py_ssize_t i = 0; i < MOST; i++)
+        if (!(places[i] = PyLong_FromSsize_t(i)))
+            return -1;
+    return PyModule_AddFunctions(module, functions);
+}
+#endif
