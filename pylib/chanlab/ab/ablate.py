@@ -15,7 +15,7 @@ from html import escape
 
 from . import equality, metadata, options, page, report, sides, stats, svg, timing
 from .codes import Exit
-from .compare import guarded, refuse, show
+from .compare import guarded, measure, refuse, show
 from .equality import Check
 from .options import UsageError
 from .progress import Progress
@@ -131,18 +131,8 @@ def ablate(
             return refusal
         proof = f"all {len(arms)}: exit code, stdout, stderr, trace ({check.a.events():,} events)"
         show([f"alike     {proof}", ""])
-    measured, code = timing.new(arms), Exit.COMPARED
-    try:
-        timing.measure(measured, effort, seed, progress, cpu)
-    except timing.UnsteadyError as error:
-        progress.clear()
-        show(report.unsteady_exit(str(error)))
-        return Exit.UNSTEADY
-    except KeyboardInterrupt:
-        if not measured.blocks:
-            raise
-        code = Exit.INTERRUPTED
-    progress.clear()
+    measured = timing.new(arms)
+    code = measure(measured, effort, seed, cpu, progress)
     show(shown(plan, measured))
     show([f"verdict   {verdict(measured)}"])
     write(plan, measured, subject, proof, (chart, given.get("--html")), metadata.collect([seed], measured.cpu))

@@ -17,6 +17,7 @@ from .progress import Progress
 from .result import Alike, Result
 from .sides import Side
 from .store import StoreError
+from .timing import Effort, Measurement
 
 #: A timed run of functions calls them for about so many seconds, or once.
 CALLS = 0.1
@@ -45,12 +46,15 @@ def _main(words: Sequence[str]) -> int:
 
 
 def guarded(command: str, act: Callable[[], int]) -> int:
-    """Do what a command does; bad input is one line on stderr, and Ctrl-C no traceback.  Returns the exit code."""
+    """Do what a command does; bad input and Ctrl-C are one line on stderr.  Returns the exit code."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
         return act()
     except (UsageError, StoreError, ValueError) as error:  # HookError is a ValueError
         return complain(command, str(error))
+    except timing.UnsteadyError as error:
+        show(report.unsteady_exit(str(error)))
+        return Exit.UNSTEADY
     except KeyboardInterrupt:
         complain(command, "stopped before the comparison had a result")
         return Exit.INTERRUPTED
@@ -144,30 +148,32 @@ def calibrate(pair: Sequence[Side], seed: int, tick: Progress) -> int:
 
 def timed(result: Result, wanted: Options, progress: Progress) -> int:
     """The second half: measure and report.  Ctrl-C reports the blocks that are complete."""
-    measured, code = result.measured, Exit.COMPARED
-    try:
-        if wanted.effort.runs is None and (short := how_short(result.sides, wanted.seeds[0], progress)):
-            progress.clear()
-            show(report.too_short(*short))
-            return Exit.TOO_SHORT
-        if wanted.count:
-            result.counts = counted(result.sides, wanted.seeds[0], progress)
-        timing.measure(measured, wanted.effort, wanted.seeds[0], progress, wanted.cpu)
-    except timing.UnsteadyError as error:
+    if wanted.effort.runs is None and (short := how_short(result.sides, wanted.seeds[0], progress)):
         progress.clear()
-        show(report.unsteady_exit(str(error)))
-        return Exit.UNSTEADY
-    except KeyboardInterrupt:
-        if not measured.blocks:
-            raise
-        code = Exit.INTERRUPTED
-    progress.clear()
+        show(report.too_short(*short))
+        return Exit.TOO_SHORT
+    if wanted.count:
+        result.counts = counted(result.sides, wanted.seeds[0], progress)
+    code = measure(result.measured, wanted.effort, wanted.seeds[0], wanted.cpu, progress)
     then = outputs.baseline(wanted.files.get("baseline"))
     if then is not None:
         result.change = gate.since(then, result.verdict())
     show(report.times(result))
     show([f"wrote     {path}" for path in outputs.write(result, wanted.files, store_baseline=then is None)])
     return code if wanted.gate is None or code else gated(result, wanted.gate)
+
+
+def measure(measured: Measurement, effort: Effort, seed: int, cpu: int | None, progress: Progress) -> int:
+    """timing.measure(), which Ctrl-C may end once there is something to report.  The exit code so far."""
+    try:
+        timing.measure(measured, effort, seed, progress, cpu)
+    except KeyboardInterrupt:
+        if not measured.blocks:
+            raise
+        return Exit.INTERRUPTED
+    finally:
+        progress.clear()
+    return Exit.COMPARED
 
 
 def how_short(pair: Sequence[Side], seed: int, tick: Progress) -> tuple[float, float] | None:
