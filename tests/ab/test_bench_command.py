@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 from chanlab.ab import bench
@@ -16,25 +15,16 @@ def few(monkeypatch):
 
 
 def test_each_column_has_its_time(few, capsys, tmp_path):
-    assert (
-        bench.main(
-            [
-                "--hooks",
-                "none",
-                f"--also=same={sys.executable}",
-                "--rounds",
-                "2",
-                "--json",
-                str(tmp_path / "bench.json"),
-                "pingpong",
-            ]
-        )
-        == 0
-    )
-    out = capsys.readouterr().out
-    assert out.splitlines()[0].split() == "ns of CPU per operation none same none/same".split()
-    assert out.splitlines()[1].split()[0] == "pingpong"
-    benchmarks = json.loads((tmp_path / "bench.json").read_text())["benchmarks"]
+    unable = tmp_path / "python-without-stackless"
+    unable.write_text("#!/bin/sh\nexit 1\n")
+    unable.chmod(0o755)
+    path = tmp_path / "bench.json"
+    words = ["--hooks", "none", f"--also=unable={unable}", "--rounds", "2", "--json", str(path), "pingpong"]
+    assert bench.main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == "ns of CPU per operation none unable none/unable".split()
+    assert [word for word in lines[1].split() if not word[0].isdigit()] == ["pingpong", "-", "-"]
+    benchmarks = json.loads(path.read_text())["benchmarks"]
     assert [(one["metadata"]["name"], len(one["runs"])) for one in benchmarks] == [("pingpong, none", 2)]
 
 
