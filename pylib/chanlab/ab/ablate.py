@@ -83,7 +83,7 @@ def _main(words: Sequence[str]) -> int:
 
 
 def rows(wish: str) -> list[Row]:
-    """The sets of hooks that `wish` is taken apart into, 'none' and itself first.  Raises HookError."""
+    """The sets of hooks that `wish` is taken apart into, 'none' and itself first.  Raises SideError."""
     listed = sides.canonical(wish)
     names = [] if listed == "none" else listed.split(",")
     if len(names) < 2:
@@ -101,7 +101,7 @@ def rows(wish: str) -> list[Row]:
 
 def _running(listed: str) -> frozenset[str]:
     """The hooks that really run in C when these are switched on."""
-    from chanlab import hooks  # here, because a wrong CHANLAB_NATIVE is a HookError at this very import
+    from chanlab import hooks  # canonical() has seen that it can be imported
 
     on = hooks.parse(listed)
     return frozenset(hook for hook in on if on.issuperset(hooks.FUSES.get(hook, ())))

@@ -128,7 +128,7 @@ def _repeated(words: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
 
 
 def of_hooks(wish: str) -> Peer:
-    """This interpreter on the hooks that `wish` names.  Raises HookError."""
+    """This interpreter on the hooks that `wish` names.  Raises SideError."""
     listed = sides.canonical(wish)
     env = sides.environment(os.environ, listed)
     return Peer(wish, sides.interpreter(), env, LESS if listed == "none" else 1)

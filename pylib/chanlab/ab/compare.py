@@ -15,7 +15,7 @@ from .equality import Check
 from .options import Options, UsageError
 from .progress import Progress
 from .result import Alike, Result
-from .sides import Side
+from .sides import Side, SideError
 from .store import StoreError
 from .timing import Effort, Measurement
 
@@ -50,7 +50,7 @@ def guarded(command: str, act: Callable[[], int]) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     try:
         return act()
-    except (UsageError, StoreError, ValueError) as error:  # HookError is a ValueError
+    except (UsageError, SideError, StoreError) as error:
         return complain(command, str(error))
     except timing.UnsteadyError as error:
         show(report.unsteady_exit(str(error)))
@@ -63,7 +63,7 @@ def guarded(command: str, act: Callable[[], int]) -> int:
 
 
 def make_sides(wanted: Options) -> tuple[Side, Side]:
-    """The two sides that are to be compared.  Raises UsageError and HookError."""
+    """The two sides that are to be compared.  Raises UsageError and SideError."""
     if wanted.commands:
         a, b = (
             sides.of_command(n, line, options.command_words(line))

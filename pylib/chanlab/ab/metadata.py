@@ -11,14 +11,17 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 
+try:
+    import _chanlab
+except ImportError:
+    _chanlab = None
+
 
 def collect(seeds: Sequence[int], cpu: int | None) -> dict[str, str]:
     """Names and values, in the order in which they are shown; only what is known."""
-    from chanlab import hooks  # here, because a wrong CHANLAB_NATIVE is a HookError at this very import
-
     found = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "chanlab": getattr(hooks._chanlab, "version", "without C"),
+        "chanlab": getattr(_chanlab, "version", "without C"),
         "python": f"{platform.python_implementation()} {platform.python_version()}, {sys.executable}",
         "python_build": _build(),
         "python_compiler": platform.python_compiler(),

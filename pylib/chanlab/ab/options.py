@@ -293,8 +293,10 @@ def _hooks(option: str, text: str) -> str:
 def _seed(origin: str, text: str) -> int:
     if not text:
         raise UsageError(f"{origin} needs a whole number from 0 to 2**64-1")
-    from chanlab import rng  # here, because a wrong CHANLAB_SEED is a ValueError at this very import
-
+    try:
+        from chanlab import rng  # here, because a wrong CHANLAB_SEED is a ValueError at this very import
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     try:
         return rng.parse_seed(text)
     except ValueError as error:

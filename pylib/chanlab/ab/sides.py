@@ -18,6 +18,10 @@ HOSTED = "_chanlab" in sys.builtin_module_names
 EMPTY_PROGRAM = ("-c", "import stackless")
 
 
+class SideError(Exception):
+    """There are no such hooks here; the text is one line that names the cure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """One of the things that are compared.
@@ -58,7 +62,7 @@ class Side:
 
 
 def of_hooks(name: str, wish: str, program: tuple[str, ...]) -> Side:
-    """`program` on the hooks that the list `wish` names.  Raises HookError."""
+    """`program` on the hooks that the list `wish` names.  Raises SideError."""
     listed = canonical(wish)
     return Side(
         name, in_words(listed), program, interpreter(), environment(os.environ, listed), EMPTY_PROGRAM, traces=True
@@ -78,10 +82,13 @@ def of_function(name: str, spec: str, loops: int = 0) -> Side:
 
 
 def canonical(wish: str) -> str:
-    """The hooks that `wish` switches on, in the order of the layers, or 'none'.  Raises HookError."""
-    from chanlab import hooks  # here, because a wrong CHANLAB_NATIVE is a HookError at this very import
+    """The hooks that `wish` switches on, in the order of the layers, or 'none'.  Raises SideError."""
+    try:
+        from chanlab import hooks  # here, because a wrong CHANLAB_NATIVE is a HookError at this very import
 
-    on = hooks.parse(wish)
+        on = hooks.parse(wish)
+    except ValueError as error:
+        raise SideError(str(error)) from None
     variants = {word.partition(":")[0]: word for word in on if ":" in word}
     return ",".join(variants.get(hook, hook) for hook in hooks.HOOKS if hook in on) or "none"
 
