@@ -62,8 +62,12 @@ class Timer:
             self.handler = found
         self.action = action
         self.due = math.inf
-        self._adopt(*signal.getitimer(signal.ITIMER_REAL))
+        # The program's timer is taken before its handler: one that only was looked at could go off before ours is in
+        # place, ring, and once more be called when it is due.
+        self._adopt(*signal.setitimer(signal.ITIMER_REAL, 0))
         signal.signal(signal.SIGALRM, self.ours)
+        if self.theirs != math.inf:
+            self.arm(math.inf)
 
     def arm(self, when: float) -> None:
         """Go off at `when`, or earlier for the program's own timer."""

@@ -157,9 +157,9 @@ class Watchdog:
     def begin(self) -> None:
         """From now on the time counts.  The timer is set by the first switch."""
         self.sched.watchdog = self
+        self.deadline = monotonic() + self.length  # before start(): the program's own timer may go off inside it
         if self.timed:
             timer.start(self.strike)
-        self.deadline = monotonic() + self.length
 
     def end(self) -> None:
         """The run(timeout) is over, in whatever way."""

@@ -1073,6 +1073,37 @@ def test_alarm_set_inside(script):
     assert ended.ok() == "[1] (0.0, 0.0)\n"
 
 
+def test_alarm_while_the_timer_is_taken(script):
+    """The program's timer would go off while run(timeout) puts its handler in place: it rings once."""
+    ended = script(
+        """
+        import signal
+        from time import monotonic
+        from stackless import run, tasklet
+        rings = []
+        install = signal.signal
+        install(signal.SIGALRM, lambda *args: rings.append(1))
+        def install_late(signum, handler):
+            late = monotonic() + 0.03
+            while monotonic() < late:
+                pass
+            return install(signum, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        signal.signal = install_late
+        def busy():
+            while True:
+                pass
+        t = tasklet(busy)()
+        for _ in range(3):
+            assert run(1000) is t
+            t.insert()
+        print(rings, signal.getitimer(signal.ITIMER_REAL))
+        t.kill()
+        """
+    )
+    assert ended.ok() == "[1] (0.0, 0.0)\n"
+
+
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork")
 def test_fork_inside(script):
     """The child goes on inside its copy of run(timeout), with a timer of its own."""
