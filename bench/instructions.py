@@ -17,7 +17,7 @@ from pathlib import Path
 BENCH = Path(__file__).resolve().parent
 
 #: The workloads that are worth counting, with an N that is large enough for the slope and small enough for valgrind.
-SIZES = {"pingpong": 2000, "yield2": 10_000, "spawn": 2000, "select8": 400}
+SIZES = {"pingpong": 2000, "yield2": 10_000, "spawn": 2000, "select8": 400, "select64": 400}
 
 
 def executed(workload: str, n: int) -> int:

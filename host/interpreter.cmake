@@ -14,6 +14,7 @@ def greenlet():
 base = sys._base_executable
 lib = sysconfig.get_config_var("LIBPL") or ""
 print("EXECUTABLE", sys.executable)
+print("FREE_THREADED", int(bool(sysconfig.get_config_var("Py_GIL_DISABLED"))))
 print("VERSION", ".".join(map(str, sys.version_info[:3])))
 print("XY", ".".join(map(str, sys.version_info[:2])))
 print("BASE_EXECUTABLE", os.path.realpath(base))
@@ -49,6 +50,10 @@ set(Python3_EXECUTABLE "${PY_EXECUTABLE}")
 if(PY_VERSION VERSION_LESS 3.11)
     message(FATAL_ERROR "${PY_EXECUTABLE} is CPython ${PY_VERSION}; chanlab needs 3.11 or newer: choose one with "
                         "-DPython3_EXECUTABLE=/path/to/python3")
+endif()
+if(PY_FREE_THREADED)
+    message(FATAL_ERROR "${PY_EXECUTABLE} is a free-threaded CPython ${PY_VERSION}, which chanlab does not support: choose "
+                        "one with the GIL with -DPython3_EXECUTABLE=/path/to/python3")
 endif()
 if(NOT EXISTS "${PY_INCLUDE}/Python.h")
     message(FATAL_ERROR "CPython ${PY_VERSION} in ${PY_BASE_PREFIX} has no Python.h (looked in ${PY_INCLUDE}): install "

@@ -17,6 +17,13 @@ typedef struct Business {
 PyObject *business_begin(Business *business, ModuleState *state, PyObject *function, PyObject *args, PyObject *kwargs);
 /* Part with the Call, if there is one still. */
 void business_end(Business *business);
+/* Let go of what it runs, when there is no Call: the core's own way to run it needs none. */
+static inline void business_let_go(Business *business)
+{
+    Py_CLEAR(business->function);
+    Py_CLEAR(business->args);
+    Py_CLEAR(business->kwargs);
+}
 /* As a tp_traverse does. */
 int business_visit(const Business *business, visitproc visit, void *arg);
 /* Make the type of Calls.  0, or -1 with an exception set. */

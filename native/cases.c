@@ -1,7 +1,7 @@
 /* cases.c - the objects of a select: its cases, and what it posts.  Mirror of `case` and Offers in select_proto.py. */
 #include "select.h"
 
-#ifdef CHANLAB_PRIVATE
+#ifdef CHANLAB_CORE
 
 /* -- a case
  * -------------------------------------------------------------------------------------------------------------- */
@@ -72,17 +72,38 @@ static void case_dealloc(PyObject *self)
     Py_TRASHCAN_END
 }
 
+static PyObject *case_get_offers(PyObject *self, void *Py_UNUSED(closure))
+{
+    PyObject *offers = ((Case *)self)->offers;
+    return Py_NewRef(offers ? offers : Py_None);
+}
+
+static int case_set_offers(PyObject *self, PyObject *offers, void *Py_UNUSED(closure))
+{
+    links_disturbed++;
+    put(&((Case *)self)->offers, Py_NewRef(offers ? offers : Py_None));
+    return 0;
+}
+
+static PyGetSetDef case_getset[] = {
+    {"_offers", case_get_offers, case_set_offers, "The blocked select that it is posted by, or None.", NULL},
+    {0},
+};
+
 static PyMemberDef case_members[] = {
-    FIELD(Case, offers),         PUBLIC_FIELD(Case, callback),
-    PUBLIC_FIELD(Case, channel), PUBLIC_FIELD(Case, direction),
-    PUBLIC_FIELD(Case, element), PUBLIC_FIELD(Case, guard),
-    PUBLIC_FIELD(Case, index),   PUBLIC_FIELD(Case, ok),
-    PUBLIC_FIELD(Case, value),   {0},
+    PUBLIC_FIELD(Case, callback), PUBLIC_FIELD(Case, channel), PUBLIC_FIELD(Case, direction),
+    PUBLIC_FIELD(Case, element),  PUBLIC_FIELD(Case, guard),   PUBLIC_FIELD(Case, index),
+    PUBLIC_FIELD(Case, ok),       PUBLIC_FIELD(Case, value),   {0},
 };
 
 static PyType_Slot case_slots[] = {
-    {Py_tp_new, case_new},     {Py_tp_dealloc, case_dealloc}, {Py_tp_traverse, case_traverse},
-    {Py_tp_clear, case_clear}, {Py_tp_members, case_members}, {0, NULL},
+    {Py_tp_new, case_new},
+    {Py_tp_dealloc, case_dealloc},
+    {Py_tp_traverse, case_traverse},
+    {Py_tp_clear, case_clear},
+    {Py_tp_members, case_members},
+    {Py_tp_getset, case_getset},
+    {0, NULL},
 };
 
 static PyType_Spec case_spec = {
@@ -125,6 +146,7 @@ Offers *offers_made(Py_ssize_t count)
     offers->tasklet = NULL;
     offers->timer = Py_NewRef(Py_None);
     offers->count = 0;
+    offers->alike = 0;
     return offers;
 }
 
@@ -133,6 +155,7 @@ static void put_away(Offers *offers)
 {
     int class = size_class(Py_SIZE(offers));
     if (class < 2 && kept[class].count < KEPT) {
+        offers->alike = 0;
         kept[class].offers[kept[class].count++] = offers;
         return;
     }

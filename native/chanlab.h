@@ -16,13 +16,14 @@ typedef struct Link {
     PyObject *home;           /* the C queue it is in, borrowed: a queue that dies dismisses its members first */
     PyObject *queue; /* the Python queue it is in, owned, or NULL: with one queue hook in C and one in Python */
     char is_tasklet; /* a tasklet of the fused core, see core.h */
-    char is_case;    /* a case of the fused core, see select.h */
+    char is_case;    /* a case of the fused core, see select.h, and */
+    uint32_t stamp;  /* which select has looked at it last: here, where there is room on the way */
 } Link;
 
 typedef struct ModuleState {
     PyTypeObject *link_type;
     PyTypeObject *call_type;
-    PyTypeObject *private_type;    /* NULL where there are no private stacks */
+    PyTypeObject *fiber_type;      /* NULL where there are no private stacks */
     PyObject *greenlet_getcurrent; /* greenlet.getcurrent, owned, or NULL */
     PyObject *str_next_greenlet;
     PyObject *set_function[2]; /* CPython's own sys.settrace and sys.setprofile, see tracing.c; owned */
@@ -37,12 +38,16 @@ int chanlab_add_runq(PyObject *module);
 int chanlab_add_tracing(PyObject *module);
 int chanlab_add_depths(PyObject *module);
 int chanlab_add_stack(PyObject *module);
-int chanlab_add_private(PyObject *module);
+int chanlab_add_fiber(PyObject *module);
 int chanlab_add_arena(PyObject *module);
 
 /* The state of the module that the final heap type of `self` belongs to; NULL with TypeError when the module is gone.
  */
 static inline ModuleState *state_of(PyObject *self) { return PyType_GetModuleState(Py_TYPE(self)); }
+
+/* links.c: how often a case of a blocked select may have left its queue, or its select, by other ways than select.c's.
+ */
+extern uint64_t links_disturbed __attribute__((visibility("hidden")));
 
 /* `arg` as a Link, borrowed; NULL with TypeError when it is none. */
 Link *link_check(PyObject *self, PyObject *arg);

@@ -1,37 +1,15 @@
 /* channel.c - the rendezvous.  Mirror of pylib/chanlab/channel.py. */
-#include "select.h"
+#include "gochan.h"
 
-#ifdef CHANLAB_PRIVATE
-
-/* The running tasklet waits in `queue`, with `value`; whoever is next goes on.  Returns what park() does; or NULL
- * without an exception, and nothing has changed, when the Python twin must do it. */
-static inline PyObject *wait_in(Scheduler *sched, Channel *ch, WaitQueue *queue, PyObject *direction, PyObject *value,
-                                PyObject *const *operands)
-{
-    Tasklet *me = current_of(sched);
-    RunQueue *ring = ring_of(sched);
-    if (me->block_trap != Py_False || ch->closing != Py_False || me->tempval != Py_None)
-        return NULL;
-    Tasklet *to = ring->length > 1 ? (Tasklet *)me->link.next : successor(sched);
-    if (ring->length == 1 && Py_IS_TYPE(value, (PyTypeObject *)core.bomb))
-        return NULL; /* see refill() in sched.py */
-    if (!to || !can_switch(sched, to))
-        return NULL;
-    put(&me->tempval, Py_NewRef(value));
-    put(&me->channel, Py_NewRef(ch));
-    put(&me->direction, Py_NewRef(direction));
-    runq_unlink(ring, &me->link); /* its reference goes from the ring to the queue */
-    waitq_link(queue, &me->link);
-    if (!ring->head)
-        runq_link(ring, NULL, (Link *)Py_NewRef(to));
-    return park(sched, to, operands);
-}
+#ifdef CHANLAB_CORE
 
 static PyObject *channel_send(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     Channel *ch = (Channel *)self;
     Scheduler *sched = plain_sched();
-    if (!sched || nargs != 1 || kwnames || !ch->plain || ch->schedule_all != Py_False)
+    if (ch->kind == GO && nargs == 1 && !kwnames)
+        return go_send(ch, args);
+    if (!sched || nargs != 1 || kwnames || ch->kind != STACKLESS || ch->schedule_all != Py_False)
         return call_twin_vector(SEND, self, args, nargs, kwnames);
     WaitQueue *receivers = (WaitQueue *)ch->receivers;
     if (!receivers->head) {
@@ -40,9 +18,10 @@ static PyObject *channel_send(PyObject *self, PyObject *const *args, Py_ssize_t 
     }
     if (!receivers->head->is_tasklet)
         return send_to_select(sched, ch, args);
-    Tasklet *peer = plain_peer(receivers, sched);
+    Tasklet *peer = plain_peer(ch, receivers, sched);
     int switches = ch->preference == core.minus_one;
-    if (!peer || peer->tempval != Py_None || (switches && !can_switch(sched, peer)))
+    if (!peer || peer->tempval != Py_None ||
+        (switches && (current_of(sched)->tempval != Py_None || !can_switch(sched, peer))))
         return call_twin_vector(SEND, self, args, nargs, kwnames);
     put(&peer->tempval, Py_NewRef(args[0]));
     take_out(receivers, peer);
@@ -58,7 +37,7 @@ static PyObject *channel_send(PyObject *self, PyObject *const *args, Py_ssize_t 
 static inline PyObject *receive(Channel *ch, enum Twin twin, PyObject *const *operands)
 {
     Scheduler *sched = plain_sched();
-    if (!sched || !ch->plain || ch->schedule_all != Py_False)
+    if (!sched || ch->kind != STACKLESS || ch->schedule_all != Py_False)
         return call_twin(twin, (PyObject *)ch, operands, 0);
     WaitQueue *senders = (WaitQueue *)ch->senders;
     if (!senders->head) {
@@ -67,10 +46,10 @@ static inline PyObject *receive(Channel *ch, enum Twin twin, PyObject *const *op
     }
     if (!senders->head->is_tasklet)
         return receive_from_select(sched, ch, twin, operands);
-    Tasklet *peer = plain_peer(senders, sched);
+    Tasklet *peer = plain_peer(ch, senders, sched);
     int switches = ch->preference == core.one;
     if (!peer || !peer->tempval || Py_IS_TYPE(peer->tempval, (PyTypeObject *)core.bomb) ||
-        (switches && !can_switch(sched, peer)))
+        (switches && (current_of(sched)->tempval != Py_None || !can_switch(sched, peer))))
         return call_twin(twin, (PyObject *)ch, operands, 0);
     PyObject *value = peer->tempval;
     peer->tempval = Py_NewRef(Py_None);
@@ -99,11 +78,11 @@ static PyObject *channel_next(PyObject *self)
     return receive(ch, NEXT, NULL);
 }
 
-/* Whether the class of `self` has the core's own attribute of that name. */
-static int has_own(PyTypeObject *type, const char *name)
+/* Whether a class has the attribute of that name from `base`. */
+static int has_own(PyTypeObject *type, PyTypeObject *base, const char *name)
 {
     PyObject *here_ = PyObject_GetAttrString((PyObject *)type, name);
-    PyObject *own = PyObject_GetAttrString((PyObject *)core.channel_type, name);
+    PyObject *own = PyObject_GetAttrString((PyObject *)base, name);
     int same = here_ && here_ == own;
     Py_XDECREF(here_);
     Py_XDECREF(own);
@@ -111,16 +90,15 @@ static int has_own(PyTypeObject *type, const char *name)
     return same;
 }
 
-/* Whether a channel of this class does in all that matters here what the core's own does. */
-static int is_plain(PyTypeObject *type)
+/* The kind of a channel of this class: does it in all that matters here what one of the core's own does? */
+static enum Kind kind_of(PyTypeObject *type)
 {
     static const char *const names[] = {"_act", "_post", "_ready", "_commit", "_comes", "_check_send", "_is_nil"};
-    if (type == core.channel_type)
-        return 1;
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++)
-        if (!has_own(type, names[i]))
-            return 0;
-    return 1;
+    PyTypeObject *base = PyType_IsSubtype(type, core.go_type) ? core.go_type : core.channel_type;
+    for (size_t i = 0; type != base && i < Py_ARRAY_LENGTH(names); i++)
+        if (!has_own(type, base, names[i]))
+            return ODD_KIND;
+    return base == core.go_type ? GO : STACKLESS;
 }
 
 /* receiveCase() and sendCase(value): what the Python twin imports first is there from then on. */
@@ -133,27 +111,35 @@ static PyObject *channel_receive_case(PyObject *self, PyObject *Py_UNUSED(ignore
 
 static PyObject *channel_send_case(PyObject *self, PyObject *value)
 {
-    if (!core.late || !((Channel *)self)->plain)
+    if (!core.late || ((Channel *)self)->kind == ODD_KIND)
         return call_twin(SEND_CASE, self, &value, 1);
     return case_of(self, core.one, value);
 }
 
-/* Takes and ignores any arguments: subclasses have constructors of their own.  New reference, or NULL. */
+/* Takes and ignores any arguments: subclasses have constructors of their own.  New reference, or NULL.  What may
+ * collect garbage, and so run any code, comes first: from tp_alloc() on the channel is to be found (gc.get_objects()).
+ */
 static PyObject *channel_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
-    Channel *ch = (Channel *)type->tp_alloc(type, 0);
-    if (!ch)
+    enum Kind kind = kind_of(type);
+    PyObject *senders = core.waitq_type->tp_alloc(core.waitq_type, 0);
+    PyObject *receivers = senders ? core.waitq_type->tp_alloc(core.waitq_type, 0) : NULL;
+    PyObject *number = receivers ? PyIter_Next(core.channel_numbers) : NULL;
+    Channel *ch = number ? (Channel *)type->tp_alloc(type, 0) : NULL;
+    if (!ch) {
+        Py_XDECREF(senders);
+        Py_XDECREF(receivers);
+        Py_XDECREF(number);
         return NULL;
+    }
+    ch->kind = (char)kind;
+    ch->senders = senders;
+    ch->receivers = receivers;
+    ch->number = number;
     ch->closing = Py_NewRef(Py_False);
     ch->schedule_all = Py_NewRef(Py_False);
     ch->label = Py_NewRef(Py_None);
     ch->preference = Py_NewRef(core.minus_one);
-    ch->number = PyIter_Next(core.channel_numbers);
-    ch->senders = core.waitq_type->tp_alloc(core.waitq_type, 0);
-    ch->receivers = core.waitq_type->tp_alloc(core.waitq_type, 0);
-    ch->plain = is_plain(type);
-    if (!ch->number || !ch->senders || !ch->receivers)
-        Py_CLEAR(ch);
     return (PyObject *)ch;
 }
 

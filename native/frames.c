@@ -12,27 +12,36 @@
  *
  * To leave a reference out is safe: the collector takes what it points to for referred to from outside.  To visit one
  * that is not there, or is visited by somebody else, would free what is in use.  Hence:
- *   - only frames inside the data stack are noted (on 3.12 and 3.13 others lie on the C stack, where greenlet puts
+ *   - only frames inside the data stack are noted (from 3.12 on others lie on the C stack, where greenlet puts
  *     something else meanwhile; a generator's frame is visited by the generator);
  *   - the operands of a frame count only when it says how many there are, which is while a Python function that it has
- *     called without help from C runs; or when it stands in a `for` loop over a channel, see operands_in_loop(). */
+ *     called without help from C runs; or when it stands in a `for` loop over a channel, see operands_in_loop().  3.14
+ *     always says. */
 #if defined(__clang__) || defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunused-parameter" /* CPython's inline functions */
 #endif
 #include "frames.h"
 
-#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
-#define FRAMES_KNOWN  1
+#include "state.h"
+
+#ifdef CHANLAB_KNOWS_CPYTHON
 #define Py_BUILD_CORE 1
 #include <internal/pycore_frame.h>
+#if PY_VERSION_HEX >= 0x030E0000
+#include <internal/pycore_interpframe.h>
+#include <internal/pycore_stackref.h>
+#endif
 #undef Py_BUILD_CORE
 #include <opcode.h>
 
 #include "depths.h"
-#include "state.h"
-#endif
 
-#ifdef FRAMES_KNOWN
+/* Who owns the frame on the C stack with which C calls Python code. */
+#if PY_VERSION_HEX >= 0x030E0000
+#define ENTRY FRAME_OWNED_BY_INTERPRETER
+#elif PY_VERSION_HEX >= 0x030C0000
+#define ENTRY FRAME_OWNED_BY_CSTACK
+#endif
 
 struct Known {
     _PyInterpreterFrame *frame;
@@ -68,6 +77,31 @@ static int in_data_stack(const void *frame, const _PyStackChunk *chunk)
             return 1;
     return 0;
 }
+
+#if PY_VERSION_HEX >= 0x030E0000
+static PyCodeObject *code_of(_PyInterpreterFrame *frame) { return _PyFrame_GetCode(frame); }
+
+/* How many of a parked frame's locals and operands are owned by it: CPython notes where they end whenever a frame calls
+ * anything. */
+static int references_of(_PyInterpreterFrame *frame, ModuleState *Py_UNUSED(state),
+                         PyObject *const *Py_UNUSED(operands))
+{
+    return frame->stackpointer ? (int)(frame->stackpointer - frame->localsplus) : code_of(frame)->co_nlocalsplus;
+}
+
+static int references_below(_PyInterpreterFrame *frame, _PyInterpreterFrame *Py_UNUSED(inner), ModuleState *state)
+{
+    return references_of(frame, state, NULL);
+}
+
+/* Visit one of them.  Not every one is a reference: some are ints, and some are borrowed. */
+#define VISIT(reference)                                                                                               \
+    do {                                                                                                               \
+        if (!PyStackRef_IsNullOrInt(reference) && PyStackRef_RefcountOnObject(reference))                              \
+            Py_VISIT(PyStackRef_AsPyObjectBorrow(reference));                                                          \
+    } while (0)
+#else
+#define VISIT(reference) Py_VISIT(reference)
 
 static PyCodeObject *code_of(_PyInterpreterFrame *frame)
 {
@@ -120,6 +154,29 @@ static int operands_below(_PyInterpreterFrame *frame, PyObject *const *operands)
     return (int)count;
 }
 
+/* How many of a parked frame's locals and operands are owned by it.  CPython notes that only while a Python function
+ * runs that was called without help from C. */
+static int references_of(_PyInterpreterFrame *frame, ModuleState *state, PyObject *const *operands)
+{
+    PyCodeObject *code = code_of(frame);
+    if (frame->stacktop >= 0)
+        return frame->stacktop;
+    if (operands)
+        return operands_below(frame, operands);
+    int loop = loop_of(frame);
+    int depth = loop >= 0 ? depth_known_at(state, code, loop) : 0;
+    return operands_below(frame, frame->localsplus + code->co_nlocalsplus + (depth > 0 ? depth : 0));
+}
+
+/* The same for a frame that has called `inner`, perhaps with help from C. */
+static int references_below(_PyInterpreterFrame *frame, _PyInterpreterFrame *inner, ModuleState *state)
+{
+    if (frame->stacktop >= 0)
+        return frame->stacktop;
+    return code_of(frame)->co_nlocalsplus + operands_in_loop(frame, inner, state);
+}
+#endif
+
 /* 0 when there is no room. */
 static int note(Frames *frames, _PyInterpreterFrame *frame, int references)
 {
@@ -154,11 +211,9 @@ void frames_park(Frames *frames, ModuleState *state, void *caller, PyObject *con
             continue;
         if (frame->owner != FRAME_OWNED_BY_THREAD)
             break;
-        int references = frame->stacktop;
-        if (references < 0 && frame == caller && operands)
-            references = operands_below(frame, operands);
-        else if (references < 0)
-            references = code_of(frame)->co_nlocalsplus + operands_in_loop(frame, inner, state);
+        int called = inner && !(frame == caller && operands);
+        int references = called ? references_below(frame, inner, state)
+                                : references_of(frame, state, frame == caller ? operands : NULL);
         if (!note(frames, frame, references))
             break;
         inner = frame;
@@ -177,13 +232,17 @@ static int visit_frame(const struct Known *known, visitproc visit, void *arg)
     Py_VISIT(frame->frame_obj);
     Py_VISIT(frame->f_locals);
 #if PY_VERSION_HEX >= 0x030C0000
-    Py_VISIT(frame->f_funcobj);
+    VISIT(frame->f_funcobj);
 #else
-    Py_VISIT(frame->f_func);
+    VISIT(frame->f_func);
 #endif
-    Py_VISIT(code_of(frame));
+#if PY_VERSION_HEX >= 0x030E0000
+    VISIT(frame->f_executable);
+#else
+    VISIT(code_of(frame));
+#endif
     for (int i = 0; i < known->references; i++)
-        Py_VISIT(frame->localsplus[i]);
+        VISIT(frame->localsplus[i]);
     return 0;
 }
 
@@ -200,49 +259,16 @@ void *frames_innermost(void) { return innermost(PyThreadState_Get()); }
 
 void frames_learn(ModuleState *state)
 {
+#if PY_VERSION_HEX < 0x030E0000
     _PyInterpreterFrame *frame = innermost(PyThreadState_Get());
     if (!frame || frame->owner != FRAME_OWNED_BY_THREAD)
         return;
     int loop = loop_of(frame);
     if (loop >= 0 && depth_known_at(state, code_of(frame), loop) < 0)
         depth_at(state, code_of(frame), loop);
-}
-
-/* How many of a parked frame's locals and operands are owned by it.  CPython notes that only while a Python function
- * runs that was called without help from C. */
-static int references_of(_PyInterpreterFrame *frame, ModuleState *state, PyObject *const *operands)
-{
-    PyCodeObject *code = code_of(frame);
-    if (frame->stacktop >= 0)
-        return frame->stacktop;
-    if (operands)
-        return operands_below(frame, operands);
-    int loop = loop_of(frame);
-    int depth = loop >= 0 ? depth_known_at(state, code, loop) : 0;
-    return operands_below(frame, frame->localsplus + code->co_nlocalsplus + (depth > 0 ? depth : 0));
-}
-
-static int visit_frame(const struct Known *known, visitproc visit, void *arg);
-static int ends(void);
-
-int frames_visit_parked(ModuleState *state, void *top, PyObject *const *operands, visitproc visit, void *arg)
-{
-    if (!frames_known() || ends())
-        return 0;
-    for (_PyInterpreterFrame *frame = top; frame; frame = frame->previous) {
-#if PY_VERSION_HEX >= 0x030C0000
-        if (frame->owner == FRAME_OWNED_BY_CSTACK) /* CPython's own, between two calls from C */
-            continue;
+#else
+    (void)state; /* it is known */
 #endif
-        if (frame->owner != FRAME_OWNED_BY_THREAD)
-            break;
-        struct Known known = {frame, references_of(frame, state, operands)};
-        int stop = visit_frame(&known, visit, arg);
-        if (stop)
-            return stop;
-        operands = NULL;
-    }
-    return 0;
 }
 
 /* Whether the interpreter is being taken down.  Then a daemon thread that was running a stack is no thread any more:
@@ -254,6 +280,26 @@ static int ends(void)
 #else
     return _Py_IsFinalizing();
 #endif
+}
+
+int frames_visit_parked(ModuleState *state, void *top, PyObject *const *operands, visitproc visit, void *arg)
+{
+    if (!frames_known() || ends())
+        return 0;
+    for (_PyInterpreterFrame *frame = top; frame; frame = frame->previous) {
+#if PY_VERSION_HEX >= 0x030C0000
+        if (frame->owner == ENTRY) /* CPython's own, between two calls from C */
+            continue;
+#endif
+        if (frame->owner != FRAME_OWNED_BY_THREAD)
+            break;
+        struct Known known = {frame, references_of(frame, state, operands)};
+        int stop = visit_frame(&known, visit, arg);
+        if (stop)
+            return stop;
+        operands = NULL;
+    }
+    return 0;
 }
 
 int frames_visit(const Frames *frames, visitproc visit, void *arg)

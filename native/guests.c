@@ -2,20 +2,24 @@
  *
  * greenlet keeps the part of the C stack that a greenlet needs by its address, and knows nothing of private stacks.  A
  * greenlet that was started by one tasklet and is resumed, thrown at or deallocated while another one runs would write
- * over the wrong memory.  So greenlet's own methods switch() and throw() are put behind a guard: a started greenlet is
- * a guest of the stack that it was started on, and may be resumed there only.  Its home keeps it until it is dead, and
- * ends it when it ends itself.  (C code that goes past these methods is not seen; it needs switch:python.) */
+ * over the wrong memory.  So greenlet's own methods switch() and throw(), and the setting of `parent`, who goes on when
+ * it is over, are put behind a guard: a started greenlet is a guest of the stack that it was started on, and may be
+ * resumed there only.  Its home keeps it until it is dead, and ends it when it ends itself.  (C code that goes past
+ * these methods is not seen; it needs switch:python.) */
 #include "guests.h"
 
 #include "core.h"
 
-#ifdef CHANLAB_PRIVATE
+#ifdef CHANLAB_CORE
 
 /* Of the process, as greenlet's type is. */
 static struct {
     PyCFunctionWithKeywords switch_, throw_; /* greenlet's own */
+    setter set_parent;                       /* the same */
     PyObject *homes;                         /* address of a guest -> address of its home */
     PyObject *exit;                          /* GreenletExit */
+    PyObject *getcurrent;                    /* greenlet's own */
+    PyTypeObject *type;                      /* of greenlets */
 } guard;
 
 /* Whether greenlet has this attribute set.  -1 with an exception set. */
@@ -28,7 +32,7 @@ static int is_set(PyObject *greenlet, const char *name)
 }
 
 /* Forget the guests of `home` that are dead. */
-static void sweep(Private *home)
+static void sweep(Fiber *home)
 {
     PyObject *keys = PyDict_Keys(home->guests);
     for (Py_ssize_t i = 0; keys && i < PyList_GET_SIZE(keys); i++) {
@@ -41,7 +45,7 @@ static void sweep(Private *home)
 }
 
 /* The greenlet is about to start on `home`.  0, or -1 with an exception set. */
-static int welcome(Private *home, PyObject *greenlet)
+static int welcome(Fiber *home, PyObject *greenlet)
 {
     if (!home->guests && !(home->guests = PyDict_New()))
         return -1;
@@ -57,17 +61,17 @@ static int welcome(Private *home, PyObject *greenlet)
 }
 
 /* Whether a started greenlet lives on `here_`.  -1 with an exception set. */
-static int lives_on(Private *here_, PyObject *greenlet)
+static int lives_on(Fiber *here_, PyObject *greenlet)
 {
     PyObject *key = PyLong_FromVoidPtr(greenlet);
     PyObject *home = key ? PyDict_GetItem(guard.homes, key) : NULL;
-    int lives = !key ? -1 : home ? PyLong_AsVoidPtr(home) == (void *)here_ : !here_->boundary;
+    int lives = !key ? -1 : home ? PyLong_AsVoidPtr(home) == (void *)here_ : !here_->parent;
     Py_XDECREF(key);
     return lives;
 }
 
 /* Whether `greenlet` and those who go on when it is over can run on `here_`.  0, or -1 with an exception set. */
-static int check(Private *here_, PyObject *greenlet)
+static int check(Fiber *here_, PyObject *greenlet)
 {
     PyObject *at = Py_NewRef(greenlet), *parent = NULL;
     int failed = 0;
@@ -92,7 +96,7 @@ static int check(Private *here_, PyObject *greenlet)
 
 static PyObject *guarded(PyCFunctionWithKeywords original, PyObject *greenlet, PyObject *args, PyObject *kwargs)
 {
-    Private *me = here.ts == PyThreadState_Get() ? here.current : NULL;
+    Fiber *me = here.ts == PyThreadState_Get() ? here.current : NULL;
     if (!me)
         return original(greenlet, args, kwargs);
     int begun = PyObject_IsTrue(greenlet), over = is_set(greenlet, "dead"), has_parent = is_set(greenlet, "parent");
@@ -113,7 +117,29 @@ static PyObject *guarded_throw(PyObject *greenlet, PyObject *args, PyObject *kwa
     return guarded(guard.throw_, greenlet, args, kwargs);
 }
 
-void guests_leave(Private *home)
+/* greenlet.parent = parent: of one that has begun, by its home only, and only to one that can go on there. */
+static int guarded_set_parent(PyObject *greenlet, PyObject *parent, void *closure)
+{
+    Fiber *me = here.ts == PyThreadState_Get() ? here.current : NULL;
+    int begun = me ? PyObject_IsTrue(greenlet) : 0;
+    if (begun < 0 || (begun && (check(me, greenlet) < 0 ||
+                                (parent && PyObject_TypeCheck(parent, guard.type) && check(me, parent) < 0))))
+        return -1;
+    return guard.set_parent(greenlet, parent, closure);
+}
+
+/* Throw GreenletExit at a guest of the running stack, so that whoever runs here now goes on when it is over: its
+ * parents may have begun elsewhere meanwhile.  New reference, or NULL. */
+static PyObject *see_off(PyObject *guest, PyObject *args)
+{
+    PyObject *me = PyObject_CallNoArgs(guard.getcurrent), *result = NULL;
+    if (me && guard.set_parent(guest, me, NULL) == 0)
+        result = guard.throw_(guest, args, NULL);
+    Py_XDECREF(me);
+    return result;
+}
+
+void guests_leave(Fiber *home)
 {
     PyObject *type, *value, *traceback, *keys = NULL, *args = PyTuple_Pack(1, guard.exit);
     PyErr_Fetch(&type, &value, &traceback);
@@ -122,7 +148,7 @@ void guests_leave(Private *home)
         PyObject *key = PyList_GET_ITEM(keys, i), *guest = Py_XNewRef(PyDict_GetItem(home->guests, key));
         if (!guest)
             continue;
-        PyObject *result = PyObject_IsTrue(guest) > 0 ? guard.throw_(guest, args, NULL) : NULL;
+        PyObject *result = PyObject_IsTrue(guest) > 0 ? see_off(guest, args) : NULL;
         if (!result && PyErr_Occurred())
             PyErr_WriteUnraisable(guest);
         Py_XDECREF(result);
@@ -162,7 +188,26 @@ static int put_before(PyTypeObject *type, PyMethodDef *definition, PyCFunctionWi
     return failed ? -1 : 0;
 }
 
-/* guard_greenlets(greenlet type, GreenletExit): from now on. */
+/* The same for the setting of its attribute `parent`. */
+static int put_before_parent(PyTypeObject *type)
+{
+    static PyGetSetDef definition;
+    PyObject *old = PyDict_GetItemString(type->tp_dict, "parent");
+    if (!old || !Py_IS_TYPE(old, &PyGetSetDescr_Type)) {
+        PyErr_SetString(PyExc_RuntimeError, "greenlet.parent is not an attribute in C");
+        return -1;
+    }
+    definition = *((PyGetSetDescrObject *)old)->d_getset;
+    guard.set_parent = definition.set;
+    definition.set = guarded_set_parent;
+    PyObject *descriptor = PyDescr_NewGetSet(type, &definition);
+    int failed = !descriptor || PyDict_SetItemString(type->tp_dict, "parent", descriptor) < 0;
+    Py_XDECREF(descriptor);
+    PyType_Modified(type);
+    return failed ? -1 : 0;
+}
+
+/* guard_greenlets(greenlet type, GreenletExit, getcurrent): from now on. */
 static PyObject *guard_greenlets(PyObject *Py_UNUSED(module), PyObject *args)
 {
     static PyMethodDef methods[] = {
@@ -170,13 +215,15 @@ static PyObject *guard_greenlets(PyObject *Py_UNUSED(module), PyObject *args)
         {"throw", (PyCFunction)(void *)guarded_throw, METH_VARARGS | METH_KEYWORDS, NULL},
     };
     PyTypeObject *type;
-    PyObject *exit;
-    if (!PyArg_ParseTuple(args, "O!O", &PyType_Type, &type, &exit))
+    PyObject *exit, *getcurrent;
+    if (!PyArg_ParseTuple(args, "O!OO", &PyType_Type, &type, &exit, &getcurrent))
         return NULL;
     if (!guard.homes) {
+        guard.type = (PyTypeObject *)Py_NewRef(type);
         guard.exit = Py_NewRef(exit);
+        guard.getcurrent = Py_NewRef(getcurrent);
         if (!(guard.homes = PyDict_New()) || put_before(type, &methods[0], &guard.switch_) < 0 ||
-            put_before(type, &methods[1], &guard.throw_) < 0)
+            put_before(type, &methods[1], &guard.throw_) < 0 || put_before_parent(type) < 0)
             return NULL;
     }
     Py_RETURN_NONE;

@@ -2,11 +2,11 @@
 #ifndef CHANLAB_GUESTS_H
 #define CHANLAB_GUESTS_H
 
-#include "private.h"
+#include "fiber.h"
 
-#ifdef CHANLAB_PRIVATE
+#ifdef CHANLAB_CORE
 /* The stack is over: so are the greenlets on it, which are killed.  Called on that stack. */
-void guests_leave(Private *home);
+void guests_leave(Fiber *home);
 #endif
 int chanlab_add_guests(PyObject *module);
 

@@ -1,6 +1,8 @@
 /* links.c - what makes an object a member of a queue.  Mirror of pylib/chanlab/links.py. */
 #include "chanlab.h"
 
+uint64_t links_disturbed;
+
 Link *link_check(PyObject *self, PyObject *arg)
 {
     ModuleState *state = state_of(self);

@@ -34,7 +34,7 @@ static int module_exec(PyObject *module)
         return -1;
     if (chanlab_add_links(module) < 0 || chanlab_add_waitq(module) < 0 || chanlab_add_runq(module) < 0 ||
         chanlab_add_tracing(module) < 0 || chanlab_add_depths(module) < 0 || chanlab_add_stack(module) < 0 ||
-        chanlab_add_private(module) < 0 || chanlab_add_arena(module) < 0) {
+        chanlab_add_fiber(module) < 0 || chanlab_add_arena(module) < 0) {
         if (!PyErr_Occurred()) /* CPython forgets to say so when a type's name finds no memory */
             PyErr_NoMemory();
         return -1;
@@ -47,7 +47,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     ModuleState *state = PyModule_GetState(module);
     Py_VISIT(state->link_type);
     Py_VISIT(state->call_type);
-    Py_VISIT(state->private_type);
+    Py_VISIT(state->fiber_type);
     Py_VISIT(state->greenlet_getcurrent);
     Py_VISIT(state->set_function[0]);
     Py_VISIT(state->set_function[1]);
@@ -60,7 +60,7 @@ static int module_clear(PyObject *module)
     ModuleState *state = PyModule_GetState(module);
     Py_CLEAR(state->link_type);
     Py_CLEAR(state->call_type);
-    Py_CLEAR(state->private_type);
+    Py_CLEAR(state->fiber_type);
     Py_CLEAR(state->greenlet_getcurrent);
     Py_CLEAR(state->str_next_greenlet);
     Py_CLEAR(state->set_function[0]);

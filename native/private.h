@@ -1,46 +1,20 @@
-/* private.h - a C stack of a tasklet's own. */
+/* private.h - the `private` variant of the switch hook: every fiber has a C stack of its own. */
 #ifndef CHANLAB_PRIVATE_H
 #define CHANLAB_PRIVATE_H
 
-#include "state.h"
+#include "fiber.h"
 
-#ifdef CHANLAB_PRIVATE
-#include "business.h"
-#include "frames.h"
-#include "tracing.h"
+#if defined(CHANLAB_CORE) && defined(CHANLAB_SWAP)
 
-enum Phase { FRESH, PARKED, RUNNING, OVER };
-
-typedef struct Private {
-    PyObject_HEAD
-    void *sp;                  /* its stack pointer while it is parked */
-    char *boundary;            /* its memory, see slabs.h; NULL before and after, and for a thread's own stack */
-    State state;               /* while it does not run */
-    PyThreadState *ts;         /* its thread; NULL before it begins */
-    struct Private *parent;    /* who goes on when it is over, owned; NULL for a thread's own stack */
-    PyObject *run;             /* what it calls first, owned */
-    PyObject *thrown;          /* the exception to raise when it goes on, owned; or NULL */
-    Business business;         /* the tasklet's function */
-    Frames frames;             /* its frames while it is parked; their root is known from its beginning on */
-    Tracing tracing;           /* its tracing while it is parked */
-    PyObject *const *operands; /* where its innermost frame's operands end while it is parked; NULL when not known */
-    PyObject *chosen;          /* what it parked with in a select, see select.c; owned, or NULL */
-    void *caller;              /* the frame on it that has called a Python twin through C, and */
-    PyObject *const *caller_operands; /* where its operands end meanwhile; NULL when that is not known */
-    PyObject *guests;                 /* the greenlets that were started on it, see guests.c; owned, or NULL */
-    enum Phase phase;
-    char odd; /* something was thrown at it, or its tracing was set, while it was parked */
-#ifdef __SANITIZE_ADDRESS__
-    void *fake; /* what AddressSanitizer keeps of it while it is parked, and its bounds as it knows them */
-    const void *low;
-    size_t size;
-#endif
-} Private;
+/* Give a fresh fiber its memory, and park it.  0, or -1 with MemoryError. */
+int private_begin(Fiber *self, PyThreadState *ts);
+/* It is over, and nobody runs on its memory any more. */
+void private_end(Fiber *self);
 
 /* AddressSanitizer wants to know which stack runs. */
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/common_interface_defs.h>
-static inline void before_swap(Private *me, Private *to, int for_good)
+static inline void before_swap(Fiber *me, Fiber *to, int for_good)
 {
     if (to->boundary) {
         to->low = to->boundary - slab_below();
@@ -48,7 +22,7 @@ static inline void before_swap(Private *me, Private *to, int for_good)
     }
     __sanitizer_start_switch_fiber(for_good ? NULL : &me->fake, to->low, to->size);
 }
-static inline void after_swap(Private *me, Private *left)
+static inline void after_swap(Fiber *me, Fiber *left)
 {
     const void *low;
     size_t size;
@@ -59,9 +33,23 @@ static inline void after_swap(Private *me, Private *left)
     }
 }
 #else
-static inline void before_swap(Private *me, Private *to, int for_good) { (void)me, (void)to, (void)for_good; }
-static inline void after_swap(Private *me, Private *left) { (void)me, (void)left; }
+static inline void before_swap(Fiber *me, Fiber *to, int for_good) { (void)me, (void)to, (void)for_good; }
+static inline void after_swap(Fiber *me, Fiber *left) { (void)me, (void)left; }
 #endif
+
+/* Leave the stack that runs, `me`, PARKED or OVER, and go on with `to`, which is parked.  Returns when somebody comes
+ * back. */
+static inline void private_swap(Fiber *me, Fiber *to, PyThreadState *ts, enum Phase left_as)
+{
+    state_save(&me->state, ts);
+    me->phase = left_as;
+    here.left = me;
+    here.current = (Fiber *)Py_NewRef(to);
+    to->phase = RUNNING;
+    state_load(&to->state, ts);
+    before_swap(me, to, left_as == OVER);
+    chanlab_swap(&me->sp, to->sp);
+}
 #endif
 
 #endif

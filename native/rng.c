@@ -1,7 +1,7 @@
 /* rng.c - the generator of select's choices.  Mirror of Generator in pylib/chanlab/rng.py. */
 #include "select.h"
 
-#ifdef CHANLAB_PRIVATE
+#ifdef CHANLAB_CORE
 
 static int generator_set_state(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
 {

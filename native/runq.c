@@ -4,15 +4,16 @@
  *       .--> [a] --> [b] --> [c] --.     the ring owns one reference to each member; the links are borrowed
  *       '--------------------------' */
 #include "core.h"
+#include "queues.h"
 
 /* The head of a ring is about to change by a method.  The core relies on its being the running tasklet; if that is to
  * be so no longer, and outside of all operations, then some script does it, and every operation is left to the Python
  * twins from now on. */
 static inline void head_moves(PyObject *self)
 {
-#ifdef CHANLAB_PRIVATE
+#ifdef CHANLAB_CORE
     if (my_sched && my_sched->runq == self && my_sched->busy == Py_False)
-        my_sched->broken = my_sched->odd = 1;
+        my_sched->broken = 1, my_sched->odd |= ODD;
 #else
     (void)self;
 #endif

@@ -8,8 +8,7 @@
 #include "guests.h"
 #include "select.h"
 
-#ifdef CHANLAB_PRIVATE
-
+#ifdef CHANLAB_CORE
 Core core;
 _Thread_local Scheduler *my_sched __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
@@ -23,16 +22,13 @@ enum { MOST_ARGS = 8 };
 static PyObject *call_from(PyObject *const *operands, PyObject *function, PyObject **args, Py_ssize_t nargs,
                            PyObject *kwnames)
 {
-    Private *stack = here.current;
-    if (!stack || !operands || !private_on_own_stack(stack, here.ts))
+    Fiber *stack = here.current;
+    if (!stack || !operands || !fiber_on_own_stack(stack, here.ts))
         return PyObject_Vectorcall(function, args, nargs, kwnames);
-    void *caller = stack->caller;
-    PyObject *const *caller_operands = stack->caller_operands;
-    stack->caller = frames_innermost();
-    stack->caller_operands = operands;
+    const Site site = {frames_innermost(), operands}, *outer = stack->site;
+    stack->site = &site;
     PyObject *result = PyObject_Vectorcall(function, args, nargs, kwnames);
-    stack->caller = caller;
-    stack->caller_operands = caller_operands;
+    stack->site = outer;
     return result;
 }
 
@@ -78,47 +74,86 @@ PyObject *call_twin_with(enum Twin which, PyObject *self, PyObject *args, PyObje
 static inline int is_traced(PyThreadState *ts) { return ts->c_tracefunc || ts->c_profilefunc || ts->tracing; }
 
 /* Whether threading.settrace() or setprofile() has something for those who start. */
-static int starts_traced(void)
+static inline int thread_hooks(void)
 {
     return PyDict_GetItem(core.threading, core.str_trace_hook) != Py_None ||
            PyDict_GetItem(core.threading, core.str_profile_hook) != Py_None;
 }
 
+#if PY_VERSION_HEX < 0x030E0000
+#if defined(__clang__) || defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* 3.12 and 3.13 have the tag still */
+#endif
+/* A number that changes whenever the dict does. */
+static uint64_t version_of(PyObject *dict) { return ((PyDictObject *)dict)->ma_version_tag; }
+#if defined(__clang__) || defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+/* The same, asked only when the module has changed. */
+static int starts_traced(void)
+{
+    static uint64_t untraced; /* the module's version when it had nothing */
+    if (untraced == version_of(core.threading))
+        return 0;
+    if (!thread_hooks())
+        untraced = version_of(core.threading);
+    return untraced != version_of(core.threading);
+}
+#else
+static inline int starts_traced(void) { return thread_hooks(); }
+#endif
+
+/* Whether a tasklet without a stack only has to be given one. */
+static inline int may_start(const Tasklet *to) { return to->func && to->stack == Py_None && !starts_traced(); }
+
 /* Give a tasklet that has not begun its stack.  Whether it can begin here. */
 static int __attribute__((noinline)) can_start(Scheduler *sched, Tasklet *to)
 {
-    if (!to->func || to->stack != Py_None || starts_traced())
+    if (!may_start(to))
         return 0;
-    if (private_for(to, sched) == 0)
+    if (fiber_for(to, sched) == 0)
         return 1;
     PyErr_Clear(); /* MemoryError: the Python twin will meet it, too, and knows what to do */
     return 0;
 }
 
+/* Whether the running tasklet can give the processor to `to`, as far as the stacks do not matter. */
+static inline int can_hand_over(Scheduler *sched, const Tasklet *to)
+{
+    Fiber *me = (Fiber *)current_of(sched)->greenlet;
+    return me == here.current && me->ts == here.ts && !is_traced(me->ts) && fiber_on_own_stack(me, me->ts) &&
+           to->sched == (PyObject *)sched && to->link.is_tasklet;
+}
+
 int can_switch(Scheduler *sched, Tasklet *to)
 {
-    Private *me = (Private *)current_of(sched)->greenlet;
-    if (me != here.current || me->ts != here.ts || is_traced(me->ts) || !private_on_own_stack(me, me->ts))
-        return 0;
-    if (to->sched != (PyObject *)sched || !to->link.is_tasklet)
+    if (!can_hand_over(sched, to))
         return 0;
     if (to->greenlet == Py_None)
         return can_start(sched, to);
-    return to->greenlet && Py_IS_TYPE(to->greenlet, Py_TYPE(me)) && ((Private *)to->greenlet)->phase == PARKED;
+    return to->greenlet && Py_IS_TYPE(to->greenlet, Py_TYPE(here.current)) && ((Fiber *)to->greenlet)->phase == PARKED;
+}
+
+/* The running tasklet takes what it resumes with.  New reference. */
+static inline PyObject *take_tempval(Scheduler *sched)
+{
+    Tasklet *me = current_of(sched);
+    PyObject *value = me->tempval ? me->tempval : Py_NewRef(Py_None); /* a script may have deleted it */
+    me->tempval = Py_NewRef(Py_None);
+    return value;
 }
 
 /* The tasklet that goes on takes what it resumes with; only then may other code run. */
 static inline PyObject *resume(Scheduler *sched)
 {
-    Tasklet *me = current_of(sched);
-    Private *left = here.left;
-    PyObject *value = me->tempval ? me->tempval : Py_NewRef(Py_None); /* a script may have deleted it */
-    me->tempval = Py_NewRef(Py_None);
-    after_swap(here.current, left);
-    here.left = NULL;
+    Fiber *left = here.left;
+    PyObject *value = take_tempval(sched);
+    fiber_arrives(here.current, left);
     if (sched->busy != Py_False) /* whoever left was in the middle of a Python twin */
         put(&sched->busy, Py_NewRef(Py_False));
-    private_let_go(left);
+    fiber_let_go(left);
     return value;
 }
 
@@ -126,8 +161,10 @@ static inline PyObject *resume(Scheduler *sched)
  * exception, a select that is to end.  Steals a reference to `value`. */
 static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObject *value)
 {
-    Private *stack = here.current;
+    Fiber *stack = here.current;
     PyObject *chosen = stack->chosen;
+    enum Wants wants = (enum Wants)stack->wants;
+    stack->wants = 0;
     stack->chosen = NULL; /* what follows may run any code here, and select again */
     PyObject *result =
         sched->locked == core.zero ? Py_NewRef(Py_None) : PyObject_CallMethodNoArgs((PyObject *)sched, core.str_exit);
@@ -137,7 +174,7 @@ static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObje
     if (result && PyList_GET_SIZE(sched->doomed))
         Py_SETREF(result, PyObject_CallOneArg(core.reap, (PyObject *)sched));
     if (result && stack->thrown) {
-        private_raise(stack);
+        fiber_raise(stack);
         Py_CLEAR(result);
     }
     if (result && Py_IS_TYPE(value, (PyTypeObject *)core.bomb))
@@ -148,30 +185,42 @@ static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObje
     if (chosen && value)
         return select_resumes(chosen, value);
     Py_XDECREF(chosen);
-    return value;
+    return wants && value ? go_delivers(wants, value) : value;
 }
 
 static inline int is_odd(Scheduler *sched, PyObject *value)
 {
-    Private *stack = here.current;
+    Fiber *stack = here.current;
     return sched->locked != core.zero || PyList_GET_SIZE(sched->doomed) || stack->odd ||
-           Py_IS_TYPE(value, (PyTypeObject *)core.bomb);
+           Py_IS_TYPE(value, (PyTypeObject *)core.bomb) || value == core.CLOSED;
+}
+
+/* The running tasklet could not leave its stack.  NULL, with the exception that is set, and the ring as it was. */
+static PyObject *__attribute__((noinline)) stay(Scheduler *sched, Tasklet *me)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    put(&sched->current, Py_NewRef(me));
+    Py_CLEAR(here.current->chosen);
+    here.current->wants = 0;
+    put(&sched->busy, Py_NewRef(Py_True));
+    put(&sched->torn, Py_NewRef(Py_True)); /* an interrupt may tear recover() apart */
+    PyObject *result = PyObject_CallMethodNoArgs((PyObject *)sched, core.str_recover);
+    if (result)
+        PyErr_Restore(type, value, traceback);
+    Py_XDECREF(result);
+    return NULL;
 }
 
 PyObject *__attribute__((noinline)) park(Scheduler *sched, Tasklet *to, PyObject *const *operands)
 {
-    Private *me = here.current, *target = (Private *)to->greenlet;
+    Fiber *me = here.current, *target = (Fiber *)to->greenlet;
     PyThreadState *ts = here.ts;
-    put(&sched->current, Py_NewRef(to)); /* the ring or a queue holds the one that leaves */
-    state_save(&me->state, ts);
+    Tasklet *mine = current_of(sched); /* the ring or a queue holds it */
+    put(&sched->current, Py_NewRef(to));
     me->operands = operands;
-    me->phase = PARKED;
-    here.left = me;
-    here.current = (Private *)Py_NewRef(target);
-    target->phase = RUNNING;
-    state_load(&target->state, ts);
-    before_swap(me, target, 0);
-    chanlab_swap(&me->sp, target->sp);
+    if (fiber_swap(me, target, ts) < 0)
+        return stay(sched, mine);
     PyObject *value = resume(sched);
     return is_odd(sched, value) ? resume_oddly(sched, value) : value;
 }
@@ -179,8 +228,12 @@ PyObject *__attribute__((noinline)) park(Scheduler *sched, Tasklet *to, PyObject
 /* Whom the innermost run() or the end of the ring wakes: borrowed; NULL when it takes more thought. */
 static Tasklet *whom_to_wake(Scheduler *sched)
 {
+    if (sched->clock != Py_None)
+        return NULL; /* the thread may have to wait for it */
     Py_ssize_t depth = PyList_GET_SIZE(sched->runs);
     Tasklet *wake = (Tasklet *)(depth ? PyList_GET_ITEM(sched->runs, depth - 1) : sched->main);
+    if (!PyObject_TypeCheck((PyObject *)wake, core.tasklet_type)) /* a script may have put it into the list */
+        return NULL;
     if (wake->alive != Py_True || wake->channel != Py_None || wake->offers != Py_None || wake->link.home)
         return NULL;
     return wake;
@@ -226,7 +279,7 @@ static int end_run(Scheduler *sched)
 }
 
 /* Scheduler.run(): let all others run until the ring is empty. */
-static PyObject *scheduler_run(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+PyObject *scheduler_run(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     Scheduler *sched = plain_sched();
     if ((PyObject *)sched != self || nargs)
@@ -267,10 +320,11 @@ static PyObject *getcurrent(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ign
 
 /* The running tasklet has ended with an exception: let the scheduler see what becomes of it.  0, or -1 with another
  * one. */
-static int died(Scheduler *sched)
+static int died(Scheduler *sched, Fiber *stack)
 {
     if (PyErr_ExceptionMatches(core.TaskletExit)) {
         PyErr_Clear();
+        business_let_go(&stack->business);
         return 0;
     }
     PyObject *type, *value, *traceback;
@@ -279,6 +333,7 @@ static int died(Scheduler *sched)
     if (traceback)
         PyException_SetTraceback(value, traceback);
     PyErr_SetHandledException(value);
+    business_let_go(&stack->business);
     PyObject *result = PyObject_CallMethodOneArg((PyObject *)sched, core.str_died, value);
     PyErr_SetHandledException(NULL);
     Py_XDECREF(type);
@@ -288,16 +343,38 @@ static int died(Scheduler *sched)
     return result ? 0 : -1;
 }
 
-/* Who goes on now that the running tasklet is over, borrowed: it is in the ring, and parked.  NULL, and nothing has
- * changed, when the Python twin must find out. */
+/* The running tasklet's function is over, with a result or an exception.  What it was called with dies here, while the
+ * tasklet is still current: finalizers may use channels, and even switch.  Steals a reference to the result.  0, or -1
+ * with an exception set. */
+static inline int over(Scheduler *sched, Fiber *stack, PyObject *result)
+{
+    if (!result)
+        return died(sched, stack);
+    Py_DECREF(result);
+    business_let_go(&stack->business);
+    return 0;
+}
+
+/* Whether a tasklet that has not begun can have the stack of the running one, which is over. */
+static int can_inherit(Scheduler *sched, const Tasklet *to)
+{
+    return to->greenlet == Py_None && can_hand_over(sched, to) && may_start(to) &&
+           fiber_is_as_new(here.current, sched->hub);
+}
+
+/* Who goes on now that the running tasklet is over, borrowed: it is in the ring, and parked, or it inherits the stack.
+ * NULL, and nothing has changed, when the Python twin must find out. */
 static Tasklet *heir(Scheduler *sched)
 {
     Tasklet *me = current_of(sched);
     if (!plain_sched() || sched->failed != Py_None || &me->link != ring_of(sched)->head || is_traced(here.ts))
         return NULL;
+    if (me->alive != Py_True ||
+        me->stack != me->greenlet) /* to let go of what a script has put there may run any code */
+        return NULL;
     RunQueue *ring = ring_of(sched);
     Tasklet *to = ring->length > 1 ? (Tasklet *)me->link.next : successor(sched);
-    if (!to || !can_switch(sched, to))
+    if (!to || !(can_inherit(sched, to) || can_switch(sched, to)))
         return NULL;
     runq_unlink(ring, &me->link);
     Py_DECREF(me); /* sched.current holds it still */
@@ -306,237 +383,89 @@ static Tasklet *heir(Scheduler *sched)
     return to;
 }
 
-/* The running tasklet is over: hand over to the next one, or let the Python twin choose whom the hub goes on with. */
-static void __attribute__((noreturn)) end(Scheduler *sched)
+/* The running tasklet is over: hand over to the heir, or let the Python twin choose whom the hub goes on with.  Returns
+ * what core_life() does. */
+static Fiber *end(Scheduler *sched, Tasklet *to)
 {
-    Tasklet *to = heir(sched);
     if (!to) {
         PyObject *result = PyObject_CallMethodNoArgs((PyObject *)sched, core.str_end);
         Py_XDECREF(result);
-        private_leave_for_good(!result);
+        return NULL;
     }
     Tasklet *me = current_of(sched);
-    Private *stack = (Private *)me->greenlet;
+    Fiber *stack = (Fiber *)me->greenlet;
     started_discard(me);
     put(&me->alive, Py_NewRef(Py_False));
     me->greenlet = Py_NewRef(Py_None);
     put(&me->stack, Py_NewRef(Py_None));
     put(&sched->busy, Py_NewRef(Py_True));
-    Private *next = (Private *)to->greenlet;
+    Fiber *next = (Fiber *)to->greenlet;
     sched->current = Py_NewRef(to);
     /* Whoever goes on drops the last reference to our stack.  That to the tasklet is dropped here: its finalizer does
      * nothing, as it is not alive, but what it owns may have others, which find that a switch is going on. */
+    Py_INCREF(next);
     Py_DECREF(stack);
     Py_DECREF(me);
-    private_leave_to(next);
+    stack->chosen = (PyObject *)next;           /* until our stack is let go */
+    return next->phase == PARKED ? next : NULL; /* no longer when one of those finalizers has switched there by hand */
 }
 
-void core_life(void)
+static inline void swap_objects(PyObject **one, PyObject **other)
+{
+    PyObject *object = *one;
+    *one = *other;
+    *other = object;
+}
+
+/* The running tasklet is over, and the heir begins on its stack: a chain of tasklets that never park has one stack, and
+ * no switch.  Returns what resume() does, or NULL with the exception that was sent to the heir. */
+static PyObject *inherit(Scheduler *sched, Fiber *stack, Tasklet *to)
+{
+    Tasklet *me = current_of(sched);
+    started_discard(me);
+    put(&me->alive, Py_NewRef(Py_False));
+    swap_objects(&me->greenlet, &to->greenlet);
+    swap_objects(&me->stack, &to->stack);
+    PyObject *context = fiber_begin_again(stack, to);
+    started_add(sched, to);
+    put(&sched->busy, Py_NewRef(Py_True)); /* as in end() */
+    sched->current = Py_NewRef(to);
+    Py_DECREF(me);
+    Py_XDECREF(context);
+    put(&sched->busy, Py_NewRef(Py_False));
+    PyObject *value = take_tempval(sched);
+    return is_odd(sched, value) ? resume_oddly(sched, value) : value;
+}
+
+/* Call what the running stack is to run.  New reference, or NULL with an exception set. */
+static inline PyObject *run_business(const Business *business)
+{
+    vectorcallfunc call = business->kwargs ? NULL : PyVectorcall_Function(business->function);
+    return call ? call(business->function, &PyTuple_GET_ITEM(business->args, 0),
+                       (size_t)PyTuple_GET_SIZE(business->args), NULL)
+                : PyObject_Call(business->function, business->args, business->kwargs);
+}
+
+Fiber *core_life(void)
 {
     Scheduler *sched = my_sched;
-    Tasklet *me = current_of(sched);
-    Private *stack = here.current;
-    started_add(sched, me);
-    PyObject *value = resume(sched), *result = NULL;
+    Fiber *stack = here.current;
+    started_add(sched, current_of(sched));
+    PyObject *value = resume(sched);
     if (is_odd(sched, value))
         value = resume_oddly(sched, value);
-    if (value) {
-        Py_DECREF(value);
-        Business *business = &stack->business;
-        if (!business->kwargs)
-            result = PyObject_Vectorcall(business->function, &PyTuple_GET_ITEM(business->args, 0),
-                                         PyTuple_GET_SIZE(business->args), NULL);
-        else
-            result = PyObject_Call(business->function, business->args, business->kwargs);
+    while (1) {
+        PyObject *result = value ? run_business(&stack->business) : NULL;
+        Py_XDECREF(value);
+        int failed = over(sched, stack, result);
+        if (stack->guests)
+            guests_leave(stack);
+        Tasklet *to = failed < 0 ? NULL : heir(sched);
+        if (!to || to->greenlet != Py_None)
+            return failed < 0 ? NULL : end(sched, to);
+        value = inherit(sched, stack, to);
     }
-    int failed = result ? 0 : died(sched);
-    Py_XDECREF(result);
-    if (stack->guests)
-        guests_leave(stack);
-    if (failed < 0)
-        private_leave_for_good(1); /* the hub sees to it */
-    end(sched);
 }
-
-/* -- the objects
- * --------------------------------------------------------------------------------------------------------------- */
-
-/* Those on which it depends whether a fast path can be taken are set through set_state(). */
-/* clang-format off */
-#define SCHEDULER_STATES(X) X(clock) X(collecting) X(in_callback) X(moving) X(switch_trap) X(watchdog)
-#define SCHEDULER_SLOTS(X) \
-    X(alarm) X(bottoms) X(busy) X(current) X(doomed) X(failed) X(hub) X(idle) X(locked) X(main) X(next_greenlet) \
-    X(rng) X(runq) X(runs) X(started) X(thread_id)
-#define SCHEDULER_FIELDS(X) SCHEDULER_SLOTS(X) SCHEDULER_STATES(X)
-/* clang-format on */
-
-static void look_at_states(Scheduler *sched)
-{
-    sched->odd = sched->clock != Py_None || sched->collecting != Py_False || sched->in_callback != Py_False ||
-                 sched->moving != Py_None || sched->switch_trap != core.zero || sched->watchdog != Py_None ||
-                 sched->broken;
-}
-
-/* `closure` is the offset of the field. */
-static PyObject *get_state(PyObject *self, void *closure)
-{
-    return Py_NewRef(*(PyObject **)((char *)self + (size_t)closure));
-}
-
-static int set_state(PyObject *self, PyObject *value, void *closure)
-{
-    PyObject **field = (PyObject **)((char *)self + (size_t)closure), *old = *field;
-    *field = Py_NewRef(value ? value : Py_None);
-    look_at_states((Scheduler *)self);
-    Py_DECREF(old);
-    return 0;
-}
-
-static PyObject *scheduler_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
-{
-    Scheduler *sched = (Scheduler *)type->tp_alloc(type, 0);
-#define NONE(name) sched->name = Py_NewRef(Py_None);
-    if (sched) {
-        SCHEDULER_FIELDS(NONE)
-        look_at_states(sched);
-    }
-    return (PyObject *)sched;
-}
-
-static int scheduler_traverse(PyObject *self, visitproc visit, void *arg)
-{
-    Scheduler *sched = (Scheduler *)self;
-    Py_VISIT(Py_TYPE(self));
-#define VISIT(name) Py_VISIT(sched->name);
-    SCHEDULER_FIELDS(VISIT)
-    return 0;
-}
-
-static int scheduler_clear(PyObject *self)
-{
-    Scheduler *sched = (Scheduler *)self;
-    if (sched == my_sched)
-        my_sched = NULL;
-#define EMPTY(name)                                                                                                    \
-    if (sched->name)                                                                                                   \
-        put(&sched->name, Py_NewRef(Py_None));
-    SCHEDULER_FIELDS(EMPTY)
-    return 0;
-}
-
-static void scheduler_dealloc(PyObject *self)
-{
-    Scheduler *sched = (Scheduler *)self;
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    if (sched->weakrefs)
-        PyObject_ClearWeakRefs(self);
-    scheduler_clear(self);
-#define DROP(name) Py_CLEAR(sched->name);
-    SCHEDULER_FIELDS(DROP)
-    type->tp_free(self);
-    Py_DECREF(type);
-}
-
-static PyMethodDef scheduler_methods[] = {
-    {"run", (PyCFunction)(void *)scheduler_run, METH_FASTCALL, "Let all others run until the ring is empty."},
-    {0},
-};
-
-static PyMemberDef scheduler_members[] = {
-#define MEMBER(name) PUBLIC_FIELD(Scheduler, name),
-    SCHEDULER_SLOTS(MEMBER){"__weaklistoffset__", T_PYSSIZET, offsetof(Scheduler, weakrefs), READONLY, NULL},
-    {0},
-};
-
-static PyGetSetDef scheduler_getset[] = {
-#define STATE(name) {#name, get_state, set_state, NULL, (void *)offsetof(Scheduler, name)},
-    SCHEDULER_STATES(STATE){0},
-};
-
-static PyType_Slot scheduler_slots[] = {
-    {Py_tp_getset, scheduler_getset},   {Py_tp_new, scheduler_new},
-    {Py_tp_dealloc, scheduler_dealloc}, {Py_tp_traverse, scheduler_traverse},
-    {Py_tp_clear, scheduler_clear},     {Py_tp_methods, scheduler_methods},
-    {Py_tp_members, scheduler_members}, {0, NULL},
-};
-
-static PyType_Spec scheduler_spec = {
-    .name = "chanlab.sched.Scheduler",
-    .basicsize = sizeof(Scheduler),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .slots = scheduler_slots,
-};
-
-static PyObject *watch_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
-{
-    Watch *watch = (Watch *)type->tp_alloc(type, 0);
-    if (watch) {
-        watch->callback = Py_NewRef(Py_None);
-        watch->error_handler = Py_NewRef(Py_None);
-        watch->schedule_callback = Py_NewRef(Py_None);
-        watch->trace = Py_NewRef(Py_None);
-    }
-    return (PyObject *)watch;
-}
-
-static int watch_traverse(PyObject *self, visitproc visit, void *arg)
-{
-    Watch *watch = (Watch *)self;
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(watch->callback);
-    Py_VISIT(watch->error_handler);
-    Py_VISIT(watch->schedule_callback);
-    Py_VISIT(watch->trace);
-    return 0;
-}
-
-static void watch_dealloc(PyObject *self)
-{
-    Watch *watch = (Watch *)self;
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    Py_XDECREF(watch->callback);
-    Py_XDECREF(watch->error_handler);
-    Py_XDECREF(watch->schedule_callback);
-    Py_XDECREF(watch->trace);
-    type->tp_free(self);
-    Py_DECREF(type);
-}
-
-static int watch_set(PyObject *self, PyObject *value, void *closure)
-{
-    Watch *watch = (Watch *)self;
-    PyObject **field = (PyObject **)((char *)self + (size_t)closure), *old = *field;
-    *field = Py_NewRef(value ? value : Py_None);
-    watch->odd = watch->callback != Py_None || watch->schedule_callback != Py_None || watch->trace != Py_None;
-    Py_DECREF(old);
-    return 0;
-}
-
-static PyMemberDef watch_members[] = {
-    PUBLIC_FIELD(Watch, error_handler),
-    {0},
-};
-
-static PyGetSetDef watch_getset[] = {
-    {"callback", get_state, watch_set, NULL, (void *)offsetof(Watch, callback)},
-    {"schedule_callback", get_state, watch_set, NULL, (void *)offsetof(Watch, schedule_callback)},
-    {"trace", get_state, watch_set, NULL, (void *)offsetof(Watch, trace)},
-    {0},
-};
-
-static PyType_Slot watch_slots[] = {
-    {Py_tp_new, watch_new},         {Py_tp_dealloc, watch_dealloc}, {Py_tp_traverse, watch_traverse},
-    {Py_tp_members, watch_members}, {Py_tp_getset, watch_getset},   {0, NULL},
-};
-
-static PyType_Spec watch_spec = {
-    .name = "chanlab.watch.Watch",
-    .basicsize = sizeof(Watch),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .slots = watch_slots,
-};
 
 /* -- what the Python side tells the core
  * ------------------------------------------------------------------------------------------ */
@@ -551,7 +480,6 @@ static PyObject *core_knows(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
         {"watch", (PyObject **)&core.watch},
         {"bomb", &core.bomb},
         {"TaskletExit", &core.TaskletExit},
-        {"numbers", &core.numbers},
         {"channel_numbers", &core.channel_numbers},
         {"threading", &core.threading},
         {"new_context", &core.new_context},
@@ -576,6 +504,9 @@ static PyObject *core_knows(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
         {"selected", &core.twin[SELECTED]},
         {"receiveCase", &core.twin[RECEIVE_CASE]},
         {"sendCase", &core.twin[SEND_CASE]},
+        {"go_receive", &core.twin[GO_RECEIVE]},
+        {"go_receive_ok", &core.twin[GO_RECEIVE_OK]},
+        {"go_next", &core.twin[GO_NEXT]},
     };
     PyObject *name, *object;
     Py_ssize_t position = 0;
@@ -591,6 +522,10 @@ static PyObject *core_knows(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
             PyErr_Format(PyExc_TypeError, "the core knows nothing of '%U'", name);
             return NULL;
         }
+        if (*known[i].place && *known[i].place != object) {
+            PyErr_Format(PyExc_RuntimeError, "the core has another '%U'", name);
+            return NULL;
+        }
         Py_XSETREF(*known[i].place, Py_NewRef(object));
     }
     Py_RETURN_NONE;
@@ -599,8 +534,8 @@ static PyObject *core_knows(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
 /* thread_has(sched): this thread's scheduler from now on; None: it has none any more. */
 static PyObject *thread_has(PyObject *Py_UNUSED(module), PyObject *sched)
 {
-    if (sched != Py_None && !Py_IS_TYPE(sched, core.scheduler_type)) {
-        PyErr_SetString(PyExc_TypeError, "a Scheduler is needed");
+    if (sched != Py_None && (!Py_IS_TYPE(sched, core.scheduler_type) || !scheduler_is_whole(sched))) {
+        PyErr_SetString(PyExc_TypeError, "a Scheduler is needed, and one that was initialised");
         return NULL;
     }
     my_sched = sched == Py_None ? NULL : (Scheduler *)sched;
@@ -615,7 +550,7 @@ static PyObject *around_collection(PyObject *Py_UNUSED(module), PyObject *const 
         Py_RETURN_NONE;
     int starts = PyUnicode_CompareWithASCIIString(args[0], "start") == 0;
     put(&sched->collecting, PyBool_FromLong(starts));
-    look_at_states(sched);
+    scheduler_states(sched);
     if (!starts && PyList_Check(sched->doomed) && PyList_GET_SIZE(sched->doomed))
         return PyObject_CallOneArg(core.reap, (PyObject *)sched);
     Py_RETURN_NONE;
@@ -654,6 +589,7 @@ static int add_names(void)
         {&core.str_end, "end"},
         {&core.str_died, "died"},
         {&core.str_end_run, "_end_run"},
+        {&core.str_recover, "recover"},
         {&core.str_trace_hook, "_trace_hook"},
         {&core.str_profile_hook, "_profile_hook"},
     };
@@ -663,17 +599,14 @@ static int add_names(void)
     core.zero = PyLong_FromLong(0);
     core.one = PyLong_FromLong(1);
     core.minus_one = PyLong_FromLong(-1);
-    return core.zero && core.one && core.minus_one ? 0 : -1;
+    core.no_args = PyTuple_New(0);
+    return core.zero && core.one && core.minus_one && core.no_args ? 0 : -1;
 }
 
 int chanlab_add_sched(PyObject *module)
 {
-    core.scheduler_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &scheduler_spec, NULL);
-    PyObject *watch = PyType_FromModuleAndSpec(module, &watch_spec, NULL);
-    int failed = !core.scheduler_type || !watch || add_names() < 0 ||
-                 PyModule_AddObjectRef(module, "Scheduler", (PyObject *)core.scheduler_type) < 0 ||
-                 PyModule_AddObjectRef(module, "Watch", watch) < 0;
-    Py_XDECREF(watch);
-    return failed ? -1 : PyModule_AddFunctions(module, functions);
+    return add_names() < 0 || chanlab_add_scheduler(module) < 0 || chanlab_add_watch(module) < 0
+               ? -1
+               : PyModule_AddFunctions(module, functions);
 }
 #endif

@@ -6,18 +6,18 @@
  * and whoever meets a posted case completes the select: withdraws all, and lets its tasklet resume with the winner.
  * No code but this runs from the look to the deed.
  *
- * What a tasklet parks with is kept in its Private (`chosen`), where the collector sees it: the Offers that it has
+ * What a tasklet parks with is kept in its Fiber (`chosen`), where the collector sees it: the Offers that it has
  * posted, so that they die only when it goes on, or the case that it has committed in an operation that switches. */
-#include "select.h"
+#include "gochan.h"
 
-#ifdef CHANLAB_PRIVATE
+#ifdef CHANLAB_CORE
 
 /* A list with more cases is the Python twin's. */
 enum { MOST = 1024 };
 
 /* What was seen of the cases.  One for the process: it is of use only until other code runs. */
 static struct {
-    uint64_t stamp;
+    uint32_t stamp; /* may come round: then a case seems to be listed twice, and Python looks */
     Py_ssize_t live, ready, alike;
     Case *cases[MOST]; /* those that can happen, */
     Case *now[MOST];   /* those of them that can happen now, */
@@ -37,11 +37,53 @@ enum Look { TWIN, AGAIN, SEEN };
 static inline int is_place(PyObject *value) { return !value || value == Py_None || PyLong_CheckExact(value); }
 static inline int is_flag(PyObject *value) { return !value || value == Py_None || PyBool_Check(value); }
 
-/* Whether the case still tells of an earlier select. */
-static inline int is_stale(const Case *c, Py_ssize_t place)
+/* What has to be looked at in the list or tuple of a select, */
+typedef struct Items {
+    PyObject **array;
+    Py_ssize_t count;
+} Items;
+
+/* and the first and last of them that still tell of an earlier select; -1 while there is none. */
+typedef struct Stale {
+    Py_ssize_t first, last;
+} Stale;
+
+/* The counts of `seen` and its stamp, at hand. */
+typedef struct Gaze {
+    Py_ssize_t live, ready;
+    uint32_t stamp;
+} Gaze;
+
+static inline uintptr_t differ(const PyObject *a, const PyObject *b) { return (uintptr_t)a ^ (uintptr_t)b; }
+
+/* Whether the case is posted, or in a queue. */
+static inline uintptr_t is_offered(const Case *c)
 {
-    return c->index != places[place] || c->element != Py_None || c->ok != Py_None ||
-           (c->direction == core.minus_one && c->value != Py_None);
+    return differ(c->offers, Py_None) | (uintptr_t)c->link.home | (uintptr_t)c->link.queue;
+}
+
+/* Whether the case still tells of an earlier select. */
+static inline uintptr_t is_stale(const Case *c, Py_ssize_t place, int sends)
+{
+    return differ(c->index, places[place]) | differ(c->element, Py_None) | differ(c->ok, Py_None) |
+           (sends ? 0 : differ(c->value, Py_None));
+}
+
+enum Closer { UNKNOWN, NEVER, LIVE };
+
+/* A case that is not as most are.  UNKNOWN: it is not such as this file is for; NEVER: it is, and cannot happen. */
+static enum Closer __attribute__((noinline)) look_closer(const Case *c, Py_ssize_t place, int sends, Stale *stale)
+{
+    if (is_offered(c))
+        return UNKNOWN;
+    if (is_stale(c, place, sends)) {
+        if (!is_place(c->index) || !is_place(c->element) || !is_flag(c->ok))
+            return UNKNOWN;
+        if (stale->first < 0)
+            stale->first = place;
+        stale->last = place;
+    }
+    return c->guard == Py_True ? LIVE : c->guard == Py_False ? NEVER : UNKNOWN;
 }
 
 /* The channel of a case when it is one that the core knows all about, and open; borrowed. */
@@ -50,55 +92,41 @@ static inline Channel *plain_channel(const Case *c)
     Channel *ch = (Channel *)c->channel;
     if (!ch || (!Py_IS_TYPE(ch, core.channel_type) && !PyObject_TypeCheck(c->channel, core.channel_type)))
         return NULL;
-    return ch->plain && ch->closing == Py_False ? ch : NULL;
+    return ch->kind != ODD_KIND && ch->closing == Py_False ? ch : NULL;
 }
-
-/* What has to be looked at in the list or tuple of a select. */
-typedef struct Items {
-    PyObject **array;
-    Py_ssize_t count, first_stale, last_stale;
-} Items;
 
 /* One case.  Whether it is such as this file is for. */
-static inline int look_at(Case *c, Py_ssize_t place, Items *items)
+static inline int look_at(Case *c, Py_ssize_t place, Gaze *gaze, Stale *stale)
 {
-    if (c->stamp == seen.stamp || c->offers != Py_None || c->link.home || c->link.queue)
-        return 0;
-    c->stamp = seen.stamp;
     int sends = c->direction == core.one;
-    if (!sends && c->direction != core.minus_one)
+    if (c->link.stamp == gaze->stamp || (!sends && c->direction != core.minus_one))
         return 0;
-    if (is_stale(c, place)) {
-        if (!is_place(c->index) || !is_place(c->element) || !is_flag(c->ok))
-            return 0;
-        if (items->first_stale < 0)
-            items->first_stale = place;
-        items->last_stale = place;
+    c->link.stamp = gaze->stamp;
+    if (is_offered(c) | is_stale(c, place, sends) | differ(c->guard, Py_True)) { /* one branch for most cases */
+        enum Closer saw = look_closer(c, place, sends, stale);
+        if (saw != LIVE)
+            return saw == NEVER;
     }
-    if (c->guard != Py_True)
-        return c->guard == Py_False;
-    if (c->channel == Py_None)
-        return 1;
     Channel *ch = plain_channel(c);
     if (!ch)
-        return 0;
-    seen.cases[seen.live++] = c;
-    if (((WaitQueue *)(sends ? ch->receivers : ch->senders))->head)
-        seen.now[seen.ready++] = c;
+        return c->channel == Py_None;
+    seen.cases[gaze->live++] = c;
+    if (is_ready(ch, sends))
+        seen.now[gaze->ready++] = c;
     return 1;
 }
 
-static int look_at_all(Items *items)
+static int __attribute__((noinline)) look_at_all(const Items *items, Stale *stale)
 {
-    seen.live = seen.ready = 0;
-    seen.stamp++;
-    items->first_stale = items->last_stale = -1;
-    for (Py_ssize_t i = 0; i < items->count; i++) {
-        PyObject *item = items->array[i];
-        if (!(Py_IS_TYPE(item, core.case_type) ? look_at((Case *)item, i, items) : item == Py_None))
-            return 0;
-    }
-    return 1;
+    PyObject **array = items->array;
+    Py_ssize_t i, count = items->count;
+    Gaze gaze = {.stamp = ++seen.stamp};
+    for (i = 0; i < count; i++)
+        if (!(Py_IS_TYPE(array[i], core.case_type) ? look_at((Case *)array[i], i, &gaze, stale) : array[i] == Py_None))
+            break;
+    seen.live = gaze.live;
+    seen.ready = gaze.ready;
+    return i == count;
 }
 
 /* Whether to let go of `value` runs no code, whoever else refers to it. */
@@ -111,11 +139,11 @@ static inline int dies_quietly(PyObject *value)
 enum { MOST_DROPPED = 8 };
 
 /* Let the cases forget their earlier select.  Whether other code may have run. */
-static int renew(const Items *items)
+static int renew(const Items *items, const Stale *stale)
 {
     PyObject *dropped[MOST_DROPPED];
     int count = 0;
-    for (Py_ssize_t i = items->first_stale; i <= items->last_stale && count < MOST_DROPPED; i++) {
+    for (Py_ssize_t i = stale->first; i <= stale->last && count < MOST_DROPPED; i++) {
         Case *c = (Case *)items->array[i];
         if ((PyObject *)c == Py_None)
             continue;
@@ -139,6 +167,7 @@ static int renew(const Items *items)
 static enum Look look(PyObject *cases)
 {
     Items items;
+    Stale stale = {-1, -1};
     if (PyList_CheckExact(cases))
         items.array = ((PyListObject *)cases)->ob_item;
     else if (PyTuple_CheckExact(cases))
@@ -146,27 +175,26 @@ static enum Look look(PyObject *cases)
     else
         return TWIN;
     items.count = Py_SIZE(cases);
-    if (items.count > MOST || !look_at_all(&items) || !seen.live)
+    if (items.count > MOST || !look_at_all(&items, &stale) || !seen.live)
         return TWIN;
-    return items.first_stale >= 0 && renew(&items) ? AGAIN : SEEN;
+    return stale.first >= 0 && renew(&items, &stale) ? AGAIN : SEEN;
+}
+
+/* So many references to it come, or (negative) go, at once: at least one is left. */
+static inline void more_references(PyObject *object, Py_ssize_t count)
+{
+#ifdef Py_REF_DEBUG /* then CPython counts all of them, too */
+    for (; count > 0; count--)
+        Py_INCREF(object);
+    for (; count < 0; count++)
+        Py_DECREF(object);
+#else
+    Py_SET_REFCNT(object, Py_REFCNT(object) + count);
+#endif
 }
 
 /* -- meeting
  * ------------------------------------------------------------------------------------------------------------- */
-
-/* Whom the running tasklet would meet, and what it has to know of him. */
-typedef struct Peer {
-    Tasklet *task;
-    Offers *offers; /* NULL when he waits in a plain operation */
-    Case *winner;   /* of his select */
-    uint64_t state; /* of the generator, after the draws so far */
-} Peer;
-
-/* The generator of this thread, borrowed; NULL when a script has put something else in its place. */
-static inline Generator *generator_of(Scheduler *sched)
-{
-    return sched->rng && Py_IS_TYPE(sched->rng, core.generator_type) ? (Generator *)sched->rng : NULL;
-}
 
 /* The tasklet of a blocked select that this file has posted, borrowed; else NULL. */
 static inline Tasklet *poster(Offers *offers, Scheduler *sched)
@@ -175,15 +203,19 @@ static inline Tasklet *poster(Offers *offers, Scheduler *sched)
     if (!task || task->offers != (PyObject *)offers || task->sched != (PyObject *)sched || task->tempval != Py_None ||
         task->link.home || task->link.queue || !task->greenlet || !Py_IS_TYPE(task->greenlet, Py_TYPE(here.current)))
         return NULL;
-    Private *stack = (Private *)task->greenlet;
+    Fiber *stack = (Fiber *)task->greenlet;
     return stack->chosen == (PyObject *)offers && stack->phase == PARKED ? task : NULL;
 }
 
-/* Find those of the posted cases that wait in `queue`.  Whether all can be withdrawn here. */
-static inline int find_alike(Offers *offers, WaitQueue *queue)
+/* Find those of the posted cases that wait in `queue`, `found` is the first of.  Whether all can be withdrawn here. */
+static inline int find_alike(Offers *offers, WaitQueue *queue, Case *found)
 {
     if (offers->count > MOST || offers->timer != Py_None)
         return 0;
+    seen.same[0] = found;
+    seen.alike = 1;
+    if (offers->since == links_disturbed && !offers->alike)
+        return 1;
     seen.alike = 0;
     for (Py_ssize_t i = 0; i < offers->count; i++) {
         Case *c = offers->cases[i];
@@ -205,7 +237,7 @@ static int find_select(Scheduler *sched, WaitQueue *queue, int sends, PyObject *
         return 0;
     peer->offers = (Offers *)found->offers;
     peer->task = poster(peer->offers, sched);
-    if (!peer->task || !find_alike(peer->offers, queue) || !seen.alike)
+    if (!peer->task || !find_alike(peer->offers, queue, found) || !seen.alike)
         return 0;
     Case *winner = peer->winner =
         seen.same[seen.alike == 1 ? 0 : (Py_ssize_t)generator_below(&peer->state, (uint64_t)seen.alike)];
@@ -219,16 +251,23 @@ static int find_select(Scheduler *sched, WaitQueue *queue, int sends, PyObject *
 }
 
 /* The select is decided: all its cases leave their queues.  The tasklet, which is in no queue now, resumes with the
- * winner.  Nothing dies: its Private has the Offers, and they have the cases. */
+ * winner.  Nothing dies: its Fiber has the Offers, and they keep the cases that nobody else has. */
 static void complete(const Peer *peer, int sends, PyObject *value)
 {
     Offers *offers = peer->offers;
-    for (Py_ssize_t i = 0; i < offers->count; i++) {
+    Py_ssize_t count = offers->count, kept = 0;
+    for (Py_ssize_t i = 0; i < count; i++) {
         Case *c = offers->cases[i];
+        int others = Py_REFCNT(c) > 2; /* than the queue and the offers */
         waitq_unlink((WaitQueue *)c->link.home, &c->link);
-        Py_DECREF(c);
-        put(&c->offers, Py_NewRef(Py_None));
+        more_references((PyObject *)c, others ? -2 : -1);
+        c->offers = Py_None;
+        offers->cases[kept] = c;
+        kept += !others;
     }
+    offers->count = kept;
+    more_references(Py_None, count);
+    more_references((PyObject *)offers, -count); /* the Fiber has one more */
     put(&peer->task->offers, Py_NewRef(Py_None));
     put(&peer->task->tempval, Py_NewRef(peer->winner));
     put(&peer->winner->ok, Py_NewRef(Py_True));
@@ -237,13 +276,12 @@ static void complete(const Peer *peer, int sends, PyObject *value)
     Py_INCREF(peer->task); /* for the ring */
 }
 
-/* Whether who waits in `queue` can be met here; fills in the peer. */
-static inline int find_peer(Scheduler *sched, WaitQueue *queue, int sends, PyObject *value, Peer *peer)
+int find_peer(Scheduler *sched, Channel *ch, WaitQueue *queue, int sends, PyObject *value, Peer *peer)
 {
     if (!queue->head->is_tasklet)
         return find_select(sched, queue, sends, value, peer);
     peer->offers = NULL;
-    peer->task = plain_peer(queue, sched);
+    peer->task = plain_peer(ch, queue, sched);
     if (!peer->task)
         return 0;
     if (sends)
@@ -251,9 +289,7 @@ static inline int find_peer(Scheduler *sched, WaitQueue *queue, int sends, PyObj
     return peer->task->tempval && !is_bomb(peer->task->tempval);
 }
 
-/* The value passes, and a reference to the peer, off all queues, goes to the caller.  What was received: a new
- * reference; None for a send. */
-static inline PyObject *meet(const Peer *peer, WaitQueue *queue, int sends, PyObject *value)
+PyObject *meet(const Peer *peer, WaitQueue *queue, int sends, PyObject *value)
 {
     PyObject *received = Py_None;
     if (peer->offers) {
@@ -281,7 +317,8 @@ PyObject *send_to_select(Scheduler *sched, Channel *ch, PyObject *const *args)
     Generator *rng = generator_of(sched);
     int switches = ch->preference == core.minus_one;
     Peer peer = {.state = rng ? rng->state : 0};
-    if (!rng || !find_select(sched, queue, 1, args[0], &peer) || (switches && !can_switch(sched, peer.task)))
+    if (!rng || (switches && current_of(sched)->tempval != Py_None) || !find_select(sched, queue, 1, args[0], &peer) ||
+        (switches && !can_switch(sched, peer.task)))
         return call_twin(SEND, (PyObject *)ch, args, 1);
     Tasklet *to = peer.task;
     rng->state = peer.state;
@@ -366,6 +403,27 @@ static inline void parks_with(PyObject *chosen)
     here.current->odd = 1; /* so that it is asked for, see resume_oddly() */
 }
 
+/* Make a case happen that needs no partner, on a Go channel with a buffer.  `state` is the generator's after the draws
+ * so far.  The same as commit(). */
+static PyObject *commit_alone(Scheduler *sched, Case *chosen, uint64_t *state)
+{
+    Channel *ch = (Channel *)chosen->channel;
+    PyObject *value = Py_None;
+    if (chosen->direction == core.one) {
+        if (chosen->value == core.CLOSED)
+            return NULL;
+        if (go_put(ch, chosen->value) < 0) {
+            PyErr_Clear(); /* the Python twin will meet it, too */
+            return NULL;
+        }
+        Py_INCREF(value);
+    } else if (!(value = go_take(sched, ch, state))) {
+        return NULL;
+    }
+    generator_of(sched)->state = *state;
+    return happened(chosen, value);
+}
+
 /* Make one of the cases happen that are ready: the first, or one of all.  What select returns; or NULL without an
  * exception, and nothing has changed, when the Python twin must do it. */
 static inline PyObject *commit(Scheduler *sched, int first, PyObject *const *operands)
@@ -384,7 +442,9 @@ static inline PyObject *commit(Scheduler *sched, int first, PyObject *const *ope
     if (ch->schedule_all != Py_False ||
         (sends && (!value || is_bomb(value) || Py_IS_TYPE(value, (PyTypeObject *)core.late))))
         return NULL;
-    if (!find_peer(sched, queue, sends, value, &peer) || (switches && !can_switch(sched, peer.task)))
+    if (is_alone(ch, sends))
+        return commit_alone(sched, chosen, &peer.state);
+    if (!find_peer(sched, ch, queue, sends, value, &peer) || (switches && !can_switch(sched, peer.task)))
         return NULL;
     Tasklet *to = peer.task;
     rng->state = peer.state;
@@ -413,11 +473,17 @@ static inline PyObject *post(Scheduler *sched, Offers *offers, PyObject *const *
     for (Py_ssize_t i = 0; i < seen.live; i++) {
         Case *c = seen.cases[i];
         Channel *ch = (Channel *)c->channel;
-        offers->cases[i] = (Case *)Py_NewRef(c);
-        put(&c->offers, Py_NewRef(offers));
-        waitq_link((WaitQueue *)(c->direction == core.one ? ch->senders : ch->receivers), (Link *)Py_NewRef(c));
+        WaitQueue *queue = (WaitQueue *)(c->direction == core.one ? ch->senders : ch->receivers);
+        offers->alike |= queue->tail && queue->tail->is_case && ((Case *)queue->tail)->offers == (PyObject *)offers;
+        more_references((PyObject *)c, 2);
+        offers->cases[i] = c;
+        c->offers = (PyObject *)offers; /* in the place of None, see look_at() */
+        waitq_link(queue, &c->link);
     }
+    more_references((PyObject *)offers, seen.live);
+    more_references(Py_None, -seen.live);
     offers->count = seen.live;
+    offers->since = links_disturbed;
     runq_unlink(ring, &me->link);
     offers->tasklet = (PyObject *)me; /* the ring's reference */
     PyObject_GC_Track(offers);
@@ -431,8 +497,11 @@ static inline PyObject *post(Scheduler *sched, Offers *offers, PyObject *const *
 /* So often a select looks anew, because other code may have run. */
 enum { MOST_LOOKS = 10 };
 
+/* What is to be done when no case is ready; NOTHING_PLAIN: not even looked here. */
+enum Otherwise { WAIT, GIVE_UP, ASK_TWIN, NOTHING_PLAIN };
+
 /* select() of these cases.  The same as commit(). */
-static PyObject *select_plainly(PyObject *cases, int first, int waits, PyObject *const *operands)
+static PyObject *select_plainly(PyObject *cases, int first, enum Otherwise otherwise, PyObject *const *operands)
 {
     Offers *offers = NULL;
     for (int i = 0; i < MOST_LOOKS; i++) {
@@ -440,7 +509,7 @@ static PyObject *select_plainly(PyObject *cases, int first, int waits, PyObject 
         enum Look saw = sched ? look(cases) : TWIN;
         if (saw == AGAIN)
             continue;
-        if (saw == SEEN && !seen.ready && waits) {
+        if (saw == SEEN && !seen.ready && otherwise == WAIT) {
             if (offers && Py_SIZE(offers) < seen.live)
                 break;
             if (!offers && !(offers = offers_kept(seen.live))) {
@@ -455,7 +524,7 @@ static PyObject *select_plainly(PyObject *cases, int first, int waits, PyObject 
         }
         if (offers)
             offers_unused(offers);
-        if (saw == TWIN)
+        if (saw == TWIN || (!seen.ready && otherwise == ASK_TWIN))
             return NULL;
         return seen.ready ? commit(sched, first, operands) : Py_NewRef(core.DEFAULT);
     }
@@ -464,26 +533,41 @@ static PyObject *select_plainly(PyObject *cases, int first, int waits, PyObject 
     return NULL;
 }
 
-/* The argument `default`, if no other follows the cases but a `timeout` of None by position: 0 or 1; or -1 when the
- * Python twin must look. */
-static inline int is_default(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+/* Whether that is a time to wait, and more than none. */
+static int is_time(PyObject *timeout)
 {
-    Py_ssize_t names = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
-    if (nargs < 1 || nargs + names > 3 || (nargs == 3 && args[2] != Py_None))
-        return -1;
-    if (nargs + names == 1)
-        return 0;
-    if (names && (nargs + names > 2 || PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "default")))
-        return -1;
-    return args[1] == Py_True ? 1 : args[1] == Py_False ? 0 : -1;
+    if (PyFloat_CheckExact(timeout))
+        return PyFloat_AS_DOUBLE(timeout) > 0;
+    int overflow;
+    return PyLong_CheckExact(timeout) && PyLong_AsLongAndOverflow(timeout, &overflow) > 0;
+}
+
+/* What the arguments after the cases say: default=False, timeout=None. */
+static inline enum Otherwise otherwise(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *default_ = nargs > 1 ? args[1] : Py_False, *timeout = nargs > 2 ? args[2] : Py_None;
+    if (nargs < 1 || nargs > 3)
+        return NOTHING_PLAIN;
+    for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); i++) {
+        PyObject *name = PyTuple_GET_ITEM(kwnames, i);
+        if (nargs < 2 && PyUnicode_CompareWithASCIIString(name, "default") == 0)
+            default_ = args[nargs + i];
+        else if (nargs < 3 && PyUnicode_CompareWithASCIIString(name, "timeout") == 0)
+            timeout = args[nargs + i];
+        else
+            return NOTHING_PLAIN;
+    }
+    if ((default_ != Py_True && default_ != Py_False) || (timeout != Py_None && !is_time(timeout)))
+        return NOTHING_PLAIN;
+    return default_ == Py_True ? GIVE_UP : timeout == Py_None ? WAIT : ASK_TWIN;
 }
 
 static inline PyObject *select_as(enum Twin twin, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
-    int default_ = is_default(args, nargs, kwnames);
-    if (default_ >= 0) {
+    enum Otherwise how = otherwise(args, nargs, kwnames);
+    if (how != NOTHING_PLAIN) {
         PyObject *const *operands = args + nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
-        PyObject *result = select_plainly(args[0], twin == PRI_SELECT, !default_, operands);
+        PyObject *result = select_plainly(args[0], twin == PRI_SELECT, how, operands);
         if (result || PyErr_Occurred())
             return result;
     }

@@ -4,12 +4,11 @@
 
 #include "core.h"
 
-#ifdef CHANLAB_PRIVATE
+#ifdef CHANLAB_CORE
 
 typedef struct Case {
     Link link;
     PyObject *offers, *callback, *channel, *direction, *element, *guard, *index, *ok, *value;
-    uint64_t stamp; /* of the select that has looked at it last */
 } Case;
 
 /* A blocked select.  No script changes anything of it but `timer`. */
@@ -17,6 +16,8 @@ typedef struct Offers {
     PyObject_VAR_HEAD      /* for how many cases there is room */
         PyObject *tasklet; /* of the core's type, owned; NULL only while it is made */
     PyObject *timer;
+    uint64_t since; /* links_disturbed when they were posted by select.c */
+    int alike;      /* some of them wait in the same queue */
     Py_ssize_t count;
     Case *cases[]; /* owned, each of the core's type */
 } Offers;
@@ -51,7 +52,27 @@ Offers *offers_made(Py_ssize_t count);
 /* Let go of one that was never used. */
 void offers_unused(Offers *offers);
 
+/* Whom the running tasklet would meet, and what it has to know of him. */
+typedef struct Peer {
+    Tasklet *task;
+    Offers *offers; /* NULL when he waits in a plain operation */
+    Case *winner;   /* of his select */
+    uint64_t state; /* of the generator, after the draws so far */
+} Peer;
+
+/* The generator of this thread, borrowed; NULL when a script has put something else in its place. */
+static inline Generator *generator_of(Scheduler *sched)
+{
+    return sched->rng && Py_IS_TYPE(sched->rng, core.generator_type) ? (Generator *)sched->rng : NULL;
+}
+
 /* select.c */
+/* Whether who waits first in `queue`, one of the channel's, can be met here by somebody who sends `value`, or (not
+ * sends) receives; fills in the peer. */
+int find_peer(Scheduler *sched, Channel *ch, WaitQueue *queue, int sends, PyObject *value, Peer *peer);
+/* The value passes, and a reference to the peer, off all queues, goes to the caller.  What was received: a new
+ * reference; None for a send. */
+PyObject *meet(const Peer *peer, WaitQueue *queue, int sends, PyObject *value);
 /* What a tasklet that parked in a select takes from it.  Steals references to both.  New reference, or NULL. */
 PyObject *select_resumes(PyObject *chosen, PyObject *value);
 #endif

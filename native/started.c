@@ -3,7 +3,7 @@
  * A list through the tasklets themselves; it owns none of them. */
 #include "core.h"
 
-#ifdef CHANLAB_PRIVATE
+#ifdef CHANLAB_CORE
 
 typedef struct Started {
     PyObject_HEAD
@@ -128,9 +128,7 @@ static PyType_Spec list_spec = {
 
 int chanlab_add_started(PyObject *module)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, &list_spec, NULL);
-    int failed = type ? PyModule_AddType(module, (PyTypeObject *)type) : -1;
-    Py_XDECREF(type);
-    return failed;
+    core.started_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &list_spec, NULL);
+    return core.started_type ? PyModule_AddType(module, core.started_type) : -1;
 }
 #endif

@@ -1,7 +1,7 @@
 /* state.h - what CPython keeps of a running stack in the thread's state: saved and loaded at each swap of C stacks.
  *
- * The fields are public but differ from version to version, so this knows 3.11 to 3.13 and is compiled for one of
- * them; private.c refuses to run under another. */
+ * The fields are public but differ from version to version, so this knows 3.11 to 3.14 and is compiled for one of
+ * them; fiberobject.c refuses to run under another. */
 #ifndef CHANLAB_STATE_H
 #define CHANLAB_STATE_H
 
@@ -9,7 +9,16 @@
 #include "slabs.h"
 #include "swap.h"
 
-#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000
+#if PY_VERSION_HEX >= 0x030E0000 && defined(__GLIBC__)
+#include <pthread.h>
+#endif
+
+/* Whether this CPython is one of them. */
+#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030F0000 && !defined(Py_GIL_DISABLED)
+#define CHANLAB_KNOWS_CPYTHON 1
+#endif
+
+#ifdef CHANLAB_KNOWS_CPYTHON
 /* Where the frames of a stack begin: no other stack has the same. */
 static inline void *root_of(const _PyStackChunk *chunk)
 {
@@ -19,8 +28,14 @@ static inline void *root_of(const _PyStackChunk *chunk)
 }
 #endif
 
-#if defined(CHANLAB_SWAP) && PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
-#define CHANLAB_PRIVATE 1
+#if defined(CHANLAB_HAVE_GREENLET_H) && defined(CHANLAB_KNOWS_CPYTHON) &&                                              \
+    !(defined(CHANLAB_MONO) && defined(CHANLAB_SWAP))
+#define CHANLAB_GREENLETS 1
+#endif
+
+/* The core is there on private stacks or on greenlets. */
+#if (defined(CHANLAB_SWAP) || defined(CHANLAB_GREENLETS)) && defined(CHANLAB_KNOWS_CPYTHON)
+#define CHANLAB_CORE 1
 
 /* The part of the thread's state that belongs to one stack, while that stack does not run. */
 typedef struct State {
@@ -31,15 +46,20 @@ typedef struct State {
     PyObject **top, **limit;    /* how far that is used, and where it ends */
     int depth;                  /* how many calls deep it is: the limit itself may be changed meanwhile */
 #if PY_VERSION_HEX < 0x030C0000
-    _PyCFrame *cframe;
     int trash_nesting;
-#elif PY_VERSION_HEX < 0x030D0000
     _PyCFrame *cframe;
+#elif PY_VERSION_HEX < 0x030D0000
     int trash_nesting, c_left;
-#else
+    _PyCFrame *cframe;
+#elif PY_VERSION_HEX < 0x030E0000
+    int c_left;
     struct _PyInterpreterFrame *frame;
     PyObject *trash;
-    int c_left;
+#else
+    struct _PyInterpreterFrame *frame;
+    PyObject *trash, *executor;
+    char *lowest; /* where the C stack ends that CPython is to protect; NULL when it is to find out, */
+    size_t size;  /* and how large it is */
 #endif
 } State;
 
@@ -74,10 +94,14 @@ static inline void state_save(State *state, PyThreadState *ts)
     state->cframe = ts->cframe;
     state->trash_nesting = ts->trash.delete_nesting;
     state->c_left = ts->c_recursion_remaining;
-#else
+#elif PY_VERSION_HEX < 0x030E0000
     state->frame = ts->current_frame;
     state->trash = ts->delete_later;
     state->c_left = ts->c_recursion_remaining;
+#else
+    state->frame = ts->current_frame;
+    state->trash = ts->delete_later;
+    state->executor = ts->current_executor;
 #endif
 }
 
@@ -100,10 +124,37 @@ static inline void state_load(State *state, PyThreadState *ts)
     ts->cframe = state->cframe;
     ts->trash.delete_nesting = state->trash_nesting;
     ts->c_recursion_remaining = state->c_left;
-#else
+#elif PY_VERSION_HEX < 0x030E0000
     ts->current_frame = state->frame;
     ts->delete_later = state->trash;
     ts->c_recursion_remaining = state->c_left;
+#else
+    ts->current_frame = state->frame;
+    ts->delete_later = state->trash;
+    ts->current_executor = state->executor;
+    if (state->lowest)
+        PyUnstable_ThreadState_SetStackProtection(ts, state->lowest, state->size); /* fails for tiny ones only */
+    else
+        PyUnstable_ThreadState_ResetStackProtection(ts); /* slow */
+#endif
+}
+
+/* The state of the stack that a thread has from its beginning. */
+static inline void state_of_thread(State *state)
+{
+    (void)state;
+#if PY_VERSION_HEX >= 0x030E0000 && defined(__GLIBC__)
+    pthread_attr_t attributes;
+    size_t guard, size;
+    void *lowest;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return;
+    if (pthread_attr_getguardsize(&attributes, &guard) == 0 &&
+        pthread_attr_getstack(&attributes, &lowest, &size) == 0 && guard < size) { /* as CPython works it out */
+        state->lowest = (char *)lowest + guard;
+        state->size = size - guard;
+    }
+    pthread_attr_destroy(&attributes);
 #endif
 }
 
@@ -128,7 +179,10 @@ static inline void state_begin(State *state, PyThreadState *ts, char *boundary)
 #else
     (void)ts;
 #endif
-#if PY_VERSION_HEX >= 0x030C0000
+#if PY_VERSION_HEX >= 0x030E0000
+    state->lowest = boundary - slab_below();
+    state->size = slab_below();
+#elif PY_VERSION_HEX >= 0x030C0000
     state->c_left = slab_c_calls();
 #endif
 }

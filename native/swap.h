@@ -6,10 +6,14 @@
 #ifndef CHANLAB_SWAP_H
 #define CHANLAB_SWAP_H
 
+#include <patchlevel.h>
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(CHANLAB_NO_PRIVATE) /* as on a machine that this does not know */
+#elif PY_VERSION_HEX >= 0x030E0000 && PY_VERSION_HEX < 0x030E02F0
+#define CHANLAB_UNPROTECTED 1 /* CPython takes every other stack for an overflow, and cannot be told */
+#elif defined(__x86_64__) && defined(__linux__)
 #define CHANLAB_SWAP 1
 enum { SWAP_WORDS = 6, SWAP_ENTRY = 6 }; /* rbp rbx r12-r15, and then the address that ret takes */
 #elif defined(__aarch64__) && defined(__linux__)

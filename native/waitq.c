@@ -20,6 +20,7 @@ static PyObject *waitq_popleft(PyObject *self, PyObject *Py_UNUSED(ignored))
     if (!node)
         Py_RETURN_NONE;
     waitq_unlink(q, node);
+    links_disturbed += (uint64_t)node->is_case;
     return (PyObject *)node; /* the queue's reference */
 }
 
@@ -29,6 +30,7 @@ static PyObject *waitq_remove(PyObject *self, PyObject *arg)
     if (!node)
         return NULL;
     waitq_unlink((WaitQueue *)self, node);
+    links_disturbed += (uint64_t)node->is_case;
     Py_DECREF(node);
     Py_RETURN_NONE;
 }
@@ -83,6 +85,7 @@ static int waitq_clear(PyObject *self)
     Link *node;
     while ((node = q->head)) {
         waitq_unlink(q, node);
+        links_disturbed += (uint64_t)node->is_case;
         Py_DECREF(node);
     }
     return 0;

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 import stackless  # noqa: F401  first of all: it puts the layers together
-from chanlab import clock
+from chanlab import clock, hooks
 from chanlab.bomb import bomb
 from chanlab.channel import ALONE, CLOSED, RECEIVE, SEND, channel, commit, notify, shown, wait, wake
 from chanlab.sched import Scheduler, here
@@ -31,6 +31,10 @@ __all__ = ["ClosedError", "after", "chan", "close", "go", "nil", "tick"]
 
 #: The greatest size of a buffer.
 LARGEST = 2**48
+
+
+#: A FIFO of values.  C twin: native/gochan.c, together with the channel's.
+Buffer: Any = hooks._chanlab.Buffer if hooks.FUSED else collections.deque
 
 
 class ClosedError(ValueError):
@@ -55,7 +59,7 @@ class chan(channel):
             raise ValueError("makechan: size out of range")
         self = channel.__new__(cls)
         self._preference = 0
-        self._buffer: collections.deque = collections.deque()
+        self._buffer = Buffer()
         self._size = size
         return self
 
@@ -117,21 +121,13 @@ class chan(channel):
             self._closing = True
             if watch.trace is not None:
                 watch.trace("close", sched.current, self)
-            try:
-                self._wake_all(sched)
-            except BaseException:  # a Ctrl-C: nobody must be left waiting on a closed channel
-                self._wake_all(sched)
-                raise
+            self._settle(sched)
             sched.switch()
         except BaseException:
+            sched.unsettled = self
+            sched.torn = sched.busy
             sched.recover()
             raise
-
-    def _wake_all(self, sched: Scheduler) -> None:
-        while self._receivers.head is not None:
-            wake(sched, self._receivers.head, SEND, CLOSED)
-        while self._senders.head is not None:
-            wake(sched, self._senders.head, SEND, bomb(ClosedError, ClosedError("send on closed channel")))
 
     def open(self) -> None:
         """A Go channel cannot be opened again: ClosedError."""
@@ -157,6 +153,8 @@ class chan(channel):
             del value, peer
             return sched.switch()
         except BaseException:
+            sched.unsettled = self
+            sched.torn = sched.busy
             sched.recover()
             raise
 
@@ -181,14 +179,16 @@ class chan(channel):
         if direction > 0:
             if self._closing:
                 raise ClosedError("send on closed channel")
-            self._put(me, value)
+            self._buffer.append(value)
+            if watch.trace is not None:
+                watch.trace("put", me, self, value=shown(value))
             me._tempval = None
         elif self._buffer:
             me._tempval = self._buffer.popleft()
             if watch.trace is not None:
                 watch.trace("take", me, self, value=shown(me._tempval))
-            if self._senders.head is not None:  # there is room for what the first of them offers
-                self._put(*wake(sched, self._senders.head, RECEIVE))
+            if self._senders.head is not None:
+                self._admit(sched)
         else:
             me._tempval = CLOSED
             if watch.trace is not None:
@@ -197,13 +197,30 @@ class chan(channel):
     def _is_go(self) -> bool:
         return True
 
-    def _put(self, sender: tasklet, value: Any) -> None:
-        self._buffer.append(value)
+    def _admit(self, sched: Scheduler) -> None:
+        """There is room for what the first waiting sender offers."""
+        sender, value = wake(sched, self._senders.head, RECEIVE, None, self._buffer)
         if watch.trace is not None:
             watch.trace("put", sender, self, value=shown(value))
 
+    def _settle(self, sched: Scheduler) -> None:
+        """Let nobody wait on a closed channel, nor to send while there is room."""
+        if self._closing:
+            while self._receivers.head is not None:
+                wake(sched, self._receivers.head, SEND, CLOSED)
+            while self._senders.head is not None:
+                wake(sched, self._senders.head, SEND, bomb(ClosedError, ClosedError("send on closed channel")))
+        while self._senders.head is not None and len(self._buffer) < self._size:
+            self._admit(sched)
 
+
+PyChan = chan
 chan.__module__ = "gochan"
+chan = hooks.graft("chan", chan, {"receive": "channel", "receive_ok": "channel", "__next__": "channel"})
+if hooks.FUSED:
+    hooks._chanlab.core_knows(
+        CLOSED=CLOSED, go_receive=PyChan.receive, go_receive_ok=PyChan.receive_ok, go_next=PyChan.__next__
+    )
 
 
 class _Nil(chan):
@@ -263,8 +280,10 @@ class timer_channel(chan):
             sched.refuse()
         self._period = period
         self._clock = clock.of(sched)
-        self._timer: clock.Timer | None = self._clock.at(seconds, self)
-        self._timer.loosen()
+        self._timer: clock.Timer | None = clock.after(seconds, self)
+        self._clock.push(self._timer)
+        if self._timer is not None:  # else a signal handler has just looked at the clock
+            self._timer.loosen()
         return self
 
     def __len__(self) -> int:
@@ -296,6 +315,11 @@ class timer_channel(chan):
                 mine.push(self._timer)
             self._timer.hold(self)
 
+    def _ready(self, direction: int) -> Any:
+        if direction > 0:  # a case that was not made for this channel
+            self._check_send()
+        return chan._ready(self, direction)
+
     def _comes(self) -> bool:
         return self._timer is not None
 
@@ -304,25 +328,32 @@ class timer_channel(chan):
     def awaited(self) -> bool:
         return self._receivers.head is not None
 
-    def expire(self, sched: Scheduler) -> None:
-        """The time has come: the first who waits gets it, else the buffer if there is room."""
+    def expire(self, sched: Scheduler, timer: clock.Timer) -> None:
+        """The time has come: the first who waits gets it, else the buffer if there is room.
+
+        After an interrupt this is called again, and must go on where it was: hence through the buffer.
+        """
         now = time.time()
-        if self._receivers.head is not None:
-            task, _ = wake(sched, self._receivers.head, SEND, now)
+        if timer is self._timer:  # no call in here
+            self._timer = None
+            buffer = self._buffer
+            if not buffer:
+                buffer += (now,)
+        if self._buffer and self._receivers.head is not None:
+            task, _ = wake(sched, self._receivers.head, SEND, self._buffer[0], self._buffer)
             if watch.trace is not None:
                 watch.trace("fire", channel=self, peer=task)
-        elif not self._buffer:
-            self._buffer.append(now)
-        if not self._period:
-            self._timer = None
-            return
-        due = self._timer.due + self._period
+        if self._period and self._timer is None:
+            self._tick_on(timer.due + self._period)
+
+    def _tick_on(self, due: float) -> None:
         late = time.monotonic() - due
         if late > 0:  # ticks that nobody can have seen
             due += self._period * (1 + late // self._period)
-        self._timer = clock.Timer(due, self)
-        self._timer.loosen()
-        self._clock.push(self._timer)
+        timer = clock.Timer(due, self)
+        timer.loosen()
+        self._clock.push(timer)
+        self._timer = timer
 
 
 timer_channel.__module__ = "gochan"

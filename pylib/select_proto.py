@@ -132,6 +132,8 @@ class Offers:
     def post_all(self) -> None:
         self.tasklet._offers = self
         for c in self.cases:
+            if c.channel._is_nil():  # what is never met; but a deadlock's report tells of it
+                continue
             c._offers = self
             c.channel._post(c, c.direction)
             if watch.trace is not None:
@@ -150,23 +152,27 @@ class Offers:
                     watch.trace("withdraw", self.tasklet, c.channel, c.direction)
         self.tasklet._offers = None
 
-    def complete(self, sched: Scheduler, found: case, value: Any) -> Any:
+    def complete(self, sched: Scheduler, found: case, value: Any, buffer: Any = None) -> Any:
         """A partner, running in `sched`, has met `found` and brings `value`: the select is decided.
 
         Cases alike in channel and direction are equally good; one of them is chosen (as in Newsqueak).  The tasklet
-        will resume with the winning case.  Returns the value that passes.
+        will resume with the winning case.  Returns the value that passes; for `buffer` see serve().
         """
         alike = [c for c in self.cases if c._queue is found._queue]
         winner = alike[0] if len(alike) == 1 else alike[sched.rng.below(len(alike))]
+        outcome = winner
         if type(value) is bomb:
-            self.tasklet._tempval = value
+            outcome = value
+        elif winner.direction > 0:
+            value = _value_to_send(winner)
+            winner.ok = True
+            if buffer is not None:  # no call from here until it moves, see serve()
+                buffer += (value,)
         else:
-            self.tasklet._tempval = winner
-            if winner.direction > 0:
-                value = _value_to_send(winner)
-                winner.ok = True
-            else:
-                _received(winner, value)
+            _received(winner, value)
+            if buffer is not None:
+                del buffer[0]
+        self.tasklet._tempval = outcome
         sched.moving = self.tasklet
         self.withdraw_all(winner)
         return value
@@ -174,11 +180,13 @@ class Offers:
     # As an event of the clock:
 
     def awaited(self) -> bool:
-        return True
+        return self.tasklet._offers is self
 
-    def expire(self, sched: Scheduler) -> None:
+    def expire(self, sched: Scheduler, _timer: clock.Timer) -> None:
         """The timeout has come."""
         task = self.tasklet
+        if task._offers is not self:  # an interrupt kept the select from beginning to wait
+            return
         if watch.trace is not None:
             watch.trace("timeout", task)
         task._tempval = TIMEOUT
@@ -276,7 +284,8 @@ def _select(given: list, adopt: Callable, default: bool, timeout: float | None, 
     if watch.callback is not None:
         chosen = choose(sched, _ready(cases))
         for c in [chosen] if chosen is not None else cases if waits else []:  # else once for each
-            core.notify(sched, c.channel, c.direction, c.value if c.direction > 0 else None, chosen is None)
+            if not c.channel._is_nil():
+                core.notify(sched, c.channel, c.direction, c.value if c.direction > 0 else None, chosen is None)
     if sched.busy:
         sched.refuse()
     try:
@@ -296,6 +305,8 @@ def _select(given: list, adopt: Callable, default: bool, timeout: float | None, 
         del cases
         result = sched.switch()
     except BaseException:
+        sched.unsettled = None if chosen is None else chosen.channel
+        sched.torn = sched.busy
         sched.recover()
         raise
     return _selected(chosen, result)
@@ -320,7 +331,7 @@ def _selected(chosen: case | None, result: Any) -> Any:
 
 def _ready(cases: Iterable[case]) -> list[case]:
     """Those that can go on now: a partner waits; or none is needed, if only to fail on a closed channel."""
-    return [c for c in cases if c.channel._ready(c.direction) is not None]
+    return [c for c in cases if c.channel._ready(c.direction) is not None and not c.channel._is_nil()]
 
 
 def _one_of(sched: Scheduler, ready: list[case]) -> case | None:
@@ -351,7 +362,9 @@ def _park(sched: Scheduler, cases: list[case], timeout: float | None) -> None:
     sched.runq.remove(me)
     offers.post_all()
     if timeout is not None:
-        offers.timer = clock.of(sched).at(timeout, offers)
+        own = clock.of(sched)
+        offers.timer = clock.after(timeout, offers)
+        own.push(offers.timer)
     del me, offers
     if sched.runq.head is None:
         sched.refill()
@@ -407,7 +420,7 @@ def _renew(c: case, place: tuple[int, int | None]) -> None:
 
 
 def _live(cases: Iterable[case]) -> list[case]:
-    """The cases that may happen this time: those with a channel, and a guard that holds."""
+    """The cases of this time: those with a channel, if only nil, and a guard that holds."""
     live = []
     for c in cases:
         if c.guard is not True and not (c.guard() if callable(c.guard) else c.guard):
@@ -418,8 +431,7 @@ def _live(cases: Iterable[case]) -> list[case]:
             raise TypeError(
                 f"{_who()}: case {c.index} has been changed into one of {c.channel!r} in direction {c.direction!r}"
             )
-        if not c.channel._is_nil():
-            live.append(c)
+        live.append(c)
     return live
 
 

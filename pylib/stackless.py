@@ -115,6 +115,7 @@ def schedule(retval: object = _CURRENT) -> Any:
         del me, retval
         return sched.switch()
     except BaseException:
+        sched.torn = sched.busy
         sched.recover()
         raise
 
@@ -134,6 +135,7 @@ def schedule_remove(retval: object = _CURRENT) -> Any:
             sched.refill()
         return sched.switch()
     except BaseException:
+        sched.torn = sched.busy
         sched.recover()
         raise
 

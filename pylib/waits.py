@@ -19,6 +19,7 @@ import select as _os_select
 import selectors
 import threading
 from collections.abc import Callable
+from concurrent.futures.thread import ThreadPoolExecutor  # now: an import that a signal handler interrupts is half done
 from typing import Any
 
 import stackless  # noqa: F401  first of all: it puts the layers together
@@ -67,10 +68,13 @@ class source(channel):
                 wait(sched, self, direction, value)
             return sched.switch()
         except BaseException:
+            sched.torn = sched.busy
             sched.recover()
             raise
 
     def _ready(self, direction: int) -> Any:
+        if direction > 0:  # a case that was not made for this channel
+            self._check_send()
         return ALONE if self._there() else None
 
     def _commit(self, sched: Scheduler, direction: int, peer: Any, value: Any) -> None:
@@ -205,8 +209,7 @@ def result(future: Any) -> channel:
     coroutine, which is given to a loop in a thread of ours.  TypeError for anything else.
     """
     if asyncio.iscoroutine(future):
-        mark = _queue()
-        future = asyncio.run_coroutine_threadsafe(_counted(future, mark), _loop())
+        future = _give(lambda mark: asyncio.run_coroutine_threadsafe(_counted(future, mark), _loop()))
     elif not (isinstance(future, concurrent.futures.Future) or asyncio.isfuture(future)):
         raise TypeError(f"result() needs a future or a coroutine, not {type(future).__name__}")
     return outcome(future)
@@ -215,32 +218,38 @@ def result(future: Any) -> channel:
 def in_thread(func: Callable, /, *args: object, **kwargs: object) -> channel:
     """Call func(*args, **kwargs) in another OS thread, of a pool.  A channel on which its result is received."""
     pool = _pool()
-    return outcome(pool.submit(_working, _queue(), func, args, kwargs))
+    return outcome(_give(lambda mark: pool.submit(_working, mark, func, args, kwargs)))
 
 
 # -- the threads that do it ------------------------------------------------------------------------------------------------
 # They count as resting (threads.resting) while they have no work, so that nobody waits for them in vain.
 
 _kept: dict[str, Any] = {}
-_lock = threading.Lock()
 _coroutines: set[object] = set()
 
 
-def _pool() -> concurrent.futures.ThreadPoolExecutor:
-    with _lock:
-        if "pool" not in _kept:
-            _kept["pool"] = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="waits", initializer=_rest)
-        return _kept["pool"]
+def _pool() -> ThreadPoolExecutor:
+    # No lock: since CPython 3.14 an interrupt can strike between its taking and the `with` block, and leave it taken.
+    pool = _kept.get("pool")
+    if pool is None:  # a second one costs nothing: it has no threads before it has work
+        pool = ThreadPoolExecutor(thread_name_prefix="waits", initializer=_rest)
+        pool = _kept.setdefault("pool", pool)
+    return pool
 
 
 def _rest() -> None:
     threads.resting.add(threading.get_ident())
 
 
-def _queue() -> object:
+def _give(work: Callable[[object], Any]) -> Any:
+    """What work(mark) returns, which gives work to a thread.  Nobody waits in vain for what was not given."""
     mark = object()
     threads.queued.add(mark)
-    return mark
+    try:
+        return work(mark)
+    except BaseException:
+        threads.queued.discard(mark)
+        raise
 
 
 def _begin(mark: object) -> None:
@@ -257,14 +266,18 @@ def _working(mark: object, func: Callable, args: tuple, kwargs: dict) -> Any:
 
 
 def _loop() -> asyncio.AbstractEventLoop:
-    with _lock:
-        if "loop" not in _kept:
-            loop = asyncio.new_event_loop()
-            thread = threading.Thread(target=loop.run_forever, name="waits: asyncio", daemon=True)
-            thread.start()
+    loop = _kept.get("loop")
+    if loop is None:
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name="waits: asyncio", daemon=True)
+        thread.start()
+        first = _kept.setdefault("loop", loop)
+        if first is loop:
             threads.resting.add(thread.ident)
-            _kept["loop"] = loop
-        return _kept["loop"]
+        else:  # another thread was faster
+            loop.call_soon_threadsafe(loop.stop)
+        loop = first
+    return loop
 
 
 async def _counted(coroutine: Any, mark: object) -> Any:
@@ -279,8 +292,6 @@ async def _counted(coroutine: Any, mark: object) -> Any:
 
 
 def _after_fork_in_child() -> None:
-    global _lock
-    _lock = threading.Lock()
     _kept.clear()
     _coroutines.clear()
 

@@ -1,8 +1,9 @@
 """The hook configurations that every behaviour test runs in.  Add a configuration here, not copies of tests."""
 
-#: As `--native=` takes them.  "none" is the specification, "all" what users run, the others a hook by itself or left out.
-#: More of those left out are run by .ci/run: this list is for the ten minutes that somebody waits.
-CONFIGURATIONS = ["none", "waitq", "runq", "switch:private", "all,-select", "all"]
+#: As `--native=` takes them.  "none" is the specification, "all" what users run, "all,switch:greenlet" what they run on
+#: machines without private stacks; the others mix the twins.  .ci/run has more of these: this list is for the ten minutes
+#: that somebody waits.
+CONFIGURATIONS = ["none", "switch:private", "all,-select", "all,switch:greenlet", "all"]
 
 #: Run under plain python3 as well, where the C twins come from the importable module instead of the host's own.
 PLAIN = ["all"]

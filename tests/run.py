@@ -2,6 +2,7 @@
 
     tests/run.py                     everything
     tests/run.py --native LIST       the behaviour tests in this configuration only (repeatable)
+    tests/run.py --jobs N            so many pytests at the same time; by default as many as there are processors, up to 4
     tests/run.py … [pytest words]    passed on to every pytest: -k select, -x, --lf, …
 
 `./bootstrap test` calls this with the host; each configuration is a pytest of its own, in a process of its own, so
@@ -16,6 +17,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 from configurations import CONFIGURATIONS, PLAIN, PURE
 
@@ -31,13 +33,17 @@ def main() -> int:
     )
     parser.add_argument("--plain", action="store_true", help="with --native: under plain python3 instead of the host")
     parser.add_argument("--pure", action="store_true", help="only the behaviour tests, python3 without the C module")
+    parser.add_argument("--jobs", type=int, metavar="N", default=min(4, len(os.sched_getaffinity(0))))
     options, words = parser.parse_known_args()
     if not HOST.exists() and not options.plain and not options.pure:
         parser.error(f"there is no host at {HOST}: build it with './bootstrap build', or name it in CHANLAB_BIN")
     with tempfile.TemporaryDirectory() as without_c:
         for name in ("stackless.py", "select_proto.py", "gochan.py", "waits.py", "chanlab"):
             os.symlink(PYLIB / name, pathlib.Path(without_c, name))
-        results = [outcome(*run, words) for run in plan(options, without_c)]
+        runs = plan(options, without_c)
+        jobs = min(options.jobs, len(runs))
+        with ThreadPoolExecutor(jobs) as pool:
+            results = list(pool.map(lambda run: outcome(*run, words, together=jobs > 1), runs))
     print(
         "\n".join(
             [
@@ -80,20 +86,34 @@ def plan(options: argparse.Namespace, without_c: str) -> list[tuple[str, list[st
 
 
 def outcome(
-    title: str, interpreter: list[str], pylib: str, hooks: str | None, where: list[str], words: list[str]
+    title: str,
+    interpreter: list[str],
+    pylib: str,
+    hooks: str | None,
+    where: list[str],
+    words: list[str],
+    together: bool,
 ) -> tuple[str, bool | None]:
-    """Run one pytest and say whether it passed; None when the words selected no test of it."""
+    """Run one pytest and say whether it passed; None when the words selected no test of it.
+
+    Among others that run at the same time (`together`) it shows what it has printed when it is over.
+    """
     env = {name: value for name, value in os.environ.items() if not name.startswith("CHANLAB_")}
     env["CHANLAB_BIN"] = str(HOST)
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [pylib, env.get("PYTHONPATH")]))
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     if hooks is not None:
         env["CHANLAB_NATIVE"] = hooks
-    print(f"\n=== {title}", flush=True)
+    print(f"began   {title}" if together else f"\n=== {title}", flush=True)
     command = [*interpreter, "-m", "pytest", "-q", "-p", "no:cacheprovider", *where, *words]
-    code = subprocess.run(command, cwd=ROOT, env=env).returncode
-    if code < 0:
-        print(f"the test process was killed by signal {-code}")
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if together else {}
+    done = subprocess.run(command, cwd=ROOT, env=env, text=True, errors="backslashreplace", **output)
+    code = done.returncode
+    killed = f"the test process was killed by signal {-code}\n" if code < 0 else ""
+    if together:
+        print(f"\n=== {title}\n{done.stdout}{killed}", flush=True)
+    elif killed:
+        print(killed, end="")
     nothing_selected = code == 5 and bool(words)
     return title, None if nothing_selected else code == 0
 

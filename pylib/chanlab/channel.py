@@ -161,6 +161,7 @@ class channel:
             del value, peer
             return sched.switch()
         except BaseException:
+            sched.torn = sched.busy
             sched.recover()
             raise
 
@@ -177,6 +178,9 @@ class channel:
         if peer is ALONE:
             raise ValueError("Send/receive operation on a closed channel")
         commit(sched, self, direction, peer, value)
+
+    def _settle(self, sched: Scheduler) -> None:
+        """An interrupt has struck in the middle of an operation here: let nobody wait who need not."""
 
     def _comes(self) -> bool:
         """Whether something will be received here that no tasklet sends: it comes with time, or from outside."""
@@ -348,29 +352,36 @@ def commit(sched: Scheduler, self: channel, direction: int, peer: Any, value: An
     sched.moving = None
 
 
-def serve(sched: Scheduler, peer: Any, direction: int, value: Any) -> Any:
+def serve(sched: Scheduler, peer: Any, direction: int, value: Any, buffer: Any = None) -> Any:
     """What `peer` waits for happens, done by somebody in `direction` who brings `value`.
 
     The peer is off all its queues then, and on its way to the ring (sched.moving): the caller must see to that.
     A bomb that is brought explodes in it, whatever it waits for.  Returns the value that passes.
+
+    With a `buffer` the value passes through that: a sender's is appended to it, a receiver's taken from its head.
     """
     if peer._offers is not None:
-        return peer._offers.complete(sched, peer, value)
+        return peer._offers.complete(sched, peer, value, buffer)
+    # No call from here until it moves: CPython handles signals at calls, and what passes must be in one place.
     if direction > 0:
         peer._tempval = value
+        if buffer is not None:
+            del buffer[0]
     else:
         value = peer._tempval
         peer._tempval = None
+        if buffer is not None:
+            buffer += (value,)
     peer._channel = None
     sched.moving = peer
     withdraw(peer)
     return value
 
 
-def wake(sched: Scheduler, peer: Any, direction: int, value: Any = None) -> tuple[tasklet, Any]:
+def wake(sched: Scheduler, peer: Any, direction: int, value: Any = None, buffer: Any = None) -> tuple[tasklet, Any]:
     """serve(), and the peer joins the end of its ring: where no tasklet acts itself.  Returns it, and what passes."""
     task = peer if peer._offers is None else peer._offers.tasklet
-    value = serve(sched, peer, direction, value)
+    value = serve(sched, peer, direction, value, buffer)
     sched.resume(task)
     sched.moving = None
     return task, value
@@ -384,6 +395,8 @@ def notify(sched: Scheduler, self: channel, direction: int, value: Any, willbloc
     callback = watch.callback
     if callback is None:
         return
+    if sched.busy:  # before anything is touched: the value slot is another operation's
+        sched.refuse()
     if sched.in_callback:
         raise RuntimeError("Recursive channel call due to callbacks!")
     sched.current._tempval = value

@@ -1,12 +1,12 @@
 """What wakes a thread's tasklets from outside: time, descriptors, and what other threads bring.
 
-    at(seconds, event)        event.expire(sched) is called when so much time has passed: a heap
+    push(timer)               timer.event.expire(sched, timer) is called when the timer is due: a heap
     watch(source)             source.happened(sched) is called when its descriptor is ready: one selector
     bring(source)             source.happened(sched) is called soon, whichever thread asks for it: an inbox
 
 All three are looked at in a switch, so that nothing runs behind a tasklet's back, and by the one idle wait
 (threads.wait()) when the ring is empty.  A scheduler has a clock from the first use on; a program without time and
-descriptors pays nothing.
+descriptors pays nothing, and one with them little while nothing is due: `sched.look_at` says when to look next.
 
 Rule (after Stackless, where run() returns when the ring is empty, and Go, where pending timers prevent a deadlock): an
 empty ring waits as long as something from outside can make a tasklet runnable, that is, as long as somebody waits
@@ -43,8 +43,8 @@ SMALL = 64
 class Event(Protocol):
     """What can be told that its time has come."""
 
-    def expire(self, sched: Scheduler) -> None:
-        """The time has come.  Called within an operation."""
+    def expire(self, sched: Scheduler, timer: Timer) -> None:
+        """The time has come.  Called within an operation; once more when an interrupt has struck in the middle of it."""
 
     def awaited(self) -> bool:
         """Whether a tasklet waits for it."""
@@ -95,6 +95,11 @@ def _nothing() -> None:
     return None
 
 
+def after(seconds: float, event: Event) -> Timer:
+    """A timer that is due in so many seconds, for push()."""
+    return Timer(monotonic() + seconds, event)
+
+
 class Clock:
     """The clock of one scheduler.
 
@@ -113,6 +118,7 @@ class Clock:
         self.limit = SMALL
         self.inbox: collections.deque[Any] = collections.deque()
         self.promised: dict[int, Any] = {}
+        self.most_promised = SMALL
         self.watched: dict[int, dict[tuple[int, int], Any]] = {}
         self.selector: selectors.BaseSelector | None = None
         self.bell: tuple[socket.socket, socket.socket] | None = None
@@ -121,17 +127,12 @@ class Clock:
 
     # -- time ------------------------------------------------------------------------------------------------------------
 
-    def at(self, seconds: float, event: Event) -> Timer:
-        """Tell the event when so many seconds have passed.  Called within an operation."""
-        timer = Timer(monotonic() + seconds, event)
-        self.push(timer)
-        return timer
-
     def push(self, timer: Timer) -> None:
-        """Put a timer into the heap: a new one, or one that ticks again."""
+        """Put a timer into the heap: a new one, or one that ticks again.  Its event must know it already."""
         if len(self.heap) >= self.limit:
             self._sweep()
         heapq.heappush(self.heap, (timer.due, next(self._numbers), timer))
+        self._plan()
 
     def _sweep(self) -> None:
         """Throw out what is cancelled or forgotten.  The next time is when there is twice as much as was left over."""
@@ -163,12 +164,13 @@ class Clock:
         """
         if self.selector is None:
             self._make_selector()
-        if self.watched.pop(fd, None) is not None:
-            with contextlib.suppress(OSError):  # closed meanwhile: the kernel has forgotten it
-                self.selector.unregister(fd)
+        self.watched.pop(fd, None)
+        with contextlib.suppress(KeyError, ValueError, OSError):  # not known; closed meanwhile: the kernel forgot it
+            self.selector.unregister(fd)  # even if it was not watched: an interrupt may have struck below
         if sources:
             self.selector.register(fd, functools.reduce(operator.or_, (event for event, _ in sources)))
             self.watched[fd] = sources
+            self._plan()
 
     def _make_selector(self) -> None:
         self.selector = selectors.DefaultSelector()
@@ -179,11 +181,15 @@ class Clock:
 
     def promise(self, source: Any) -> None:
         """Somebody waits for what will be brought to the source."""
+        if len(self.promised) >= self.most_promised:
+            self.promised = {k: s for k, s in self.promised.items() if s.awaited()}
+            self.most_promised = max(SMALL, 2 * len(self.promised))
         self.promised[id(source)] = source
 
     def bring(self, source: Any) -> None:
         """Something has happened to the source.  Called by any thread, outside of any operation."""
         self.inbox.append(source)
+        self.sched.look_at = 0.0  # after the source is there, see _plan()
         if self.sched.idle:
             threads.ring(self.sched)
 
@@ -214,15 +220,20 @@ class Clock:
         for fd, sources in watched.items():
             with contextlib.suppress(OSError):
                 self._register(fd, sources)
+        self._plan()
 
     # -- what the scheduler asks -----------------------------------------------------------------------------------------------
 
     def look(self, found: Iterable | None = None) -> None:
         """Do what is due.  `found` is what the selector has just found.  Called within an operation."""
+        if found is None and self.sched.look_at > monotonic():
+            return
         while self.inbox:
-            source = self.inbox.popleft()
-            self.promised.pop(id(source), None)
+            # It stays there until all is done: an interrupt must not let anybody wait in vain.
+            source = self.inbox[0]
             source.happened(self.sched)
+            self.promised.pop(id(source), None)
+            self.inbox.popleft()
         if self.heap or self.watched:
             now = monotonic()
             if self.heap and self.heap[0][0] <= now:
@@ -232,12 +243,28 @@ class Clock:
                 found = self.selector.select(0)
         if found:
             self._tell(found)
+        self._plan()
+
+    def _plan(self) -> None:
+        """Lay down when to look next, after an interrupted look() at once.
+
+        Another thread may bring something at any moment.  It sets the time after it has filled the inbox, and this looks
+        into the inbox after it has set the time, so that whoever is last says "at once".
+        """
+        due = self.heap[0][0] if self.heap else math.inf
+        self.sched.look_at = min(due, self._glance) if self.watched else due
+        if self.inbox:
+            self.sched.look_at = 0.0
 
     def _expire(self, now: float) -> None:
         while self.heap and self.heap[0][0] <= now:
-            event = heapq.heappop(self.heap)[2].event
-            if event is not None:
-                event.expire(self.sched)
+            timer = self.heap[0][2]
+            event = timer.event
+            if event is None:
+                heapq.heappop(self.heap)
+            else:
+                event.expire(self.sched, timer)
+                timer.cancel()  # not before, as above
 
     def _tell(self, found: Iterable) -> None:
         """Tell the sources what the selector has found."""
@@ -246,13 +273,14 @@ class Clock:
                 with contextlib.suppress(BlockingIOError):
                     self.bell[0].recv(4096)
                 continue
-            sources = dict(self.watched[key.fd])
+            before = self.watched.get(key.fd, {})
+            sources = dict(before)
             for (event, number), source in list(sources.items()):
                 if mask & event:
                     source.happened(self.sched)
                 if not source.awaited():
                     del sources[event, number]
-            if len(sources) < len(self.watched[key.fd]):
+            if len(sources) < len(before) or not before:
                 self._register(key.fd, sources)
 
     def awaited(self) -> bool:

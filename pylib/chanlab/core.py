@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 from collections.abc import Callable
@@ -31,7 +30,6 @@ def fuse(schedule: Callable, run: Callable, getcurrent: Callable) -> tuple[Calla
         watch=watch,
         bomb=bomb,
         TaskletExit=sched.TaskletExit,
-        numbers=tasklet._numbers,
         channel_numbers=channel._numbers,
         threading=vars(threading),
         new_context=contexts.current,
@@ -51,7 +49,7 @@ def fuse(schedule: Callable, run: Callable, getcurrent: Callable) -> tuple[Calla
         __init__=twin.__init__,
         setup=twin.setup,
     )
-    gc.callbacks[gc.callbacks.index(forgotten.around_collection)] = core.around_collection
+    forgotten.watch_collector(core.around_collection)
     if "spawn" in hooks.FUSED:
         core.quick_tasklets()
     if "sched" not in hooks.FUSED:

@@ -9,7 +9,10 @@ or in the middle of its collector's work.  Then the tasklet is doomed, and kille
 
 from __future__ import annotations
 
+import functools
 import gc
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import sched as core  # its names are looked up when they are needed: it imports this module
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
 
 #: How often a tasklet is killed before it is given up (Stackless's number).
 STUBBORN = 10
+#: Its attributes, other ones in each thread, say that the collector is at work there: none when it is not.
+collector = threading.local()
+#: Sets them: gc.callbacks has it before around_collection().  It is in C, since a signal handler that raised at the
+#: start of a callback in Python would keep the beginning of a collection from us, and a switch inside one crashes.
+note_collection = functools.partial(setattr, collector)
 
 
 def collect(sched: Scheduler, task: tasklet) -> None:
@@ -36,7 +44,7 @@ def collect(sched: Scheduler, task: tasklet) -> None:
 
 def may_kill(sched: Scheduler) -> bool:
     """Whether the running tasklet could switch to another one just now."""
-    return not (sched.busy or sched.collecting) and switch.getcurrent() is sched.current._greenlet
+    return not (sched.operates() or sched.collecting) and switch.getcurrent() is sched.current._greenlet
 
 
 def reap(sched: Scheduler) -> None:
@@ -87,9 +95,8 @@ def check_collecting(sched: Scheduler) -> None:
 
     The collector keeps its lists on the C stack, and greenlet would put another one in its place meanwhile.
     """
-    gc.collect(
-        0
-    )  # does nothing inside a collection; else it tells us what an interrupt has kept from us: that it is over
+    # It does nothing inside a collection; else it tells us what an interrupt has kept from us: that it is over.
+    gc.collect(0)
     if not sched.collecting:
         return
     raise RuntimeError(
@@ -98,10 +105,22 @@ def check_collecting(sched: Scheduler) -> None:
     )
 
 
+_callbacks: list[Callable] = []
+
+
+def watch_collector(*callbacks: Callable) -> None:
+    """Have the collector call these in each thread, in place of those that it was given before."""
+    for callback in _callbacks:
+        gc.callbacks.remove(callback)
+    _callbacks[:] = callbacks
+    gc.callbacks.extend(callbacks)
+
+
 def around_collection(phase: str, _info: Any) -> None:
-    """The collector begins or ends its work in this thread (see gc.callbacks)."""
+    """The collector has begun, or ended, its work in this thread (see gc.callbacks)."""
+    if phase == "start":
+        return  # note_collection() has seen it
+    vars(collector).clear()
     sched = core.here.__dict__.get("sched")
-    if sched is not None:
-        sched.collecting = phase == "start"
-        if sched.doomed and not sched.collecting:
-            reap(sched)
+    if sched is not None and sched.doomed:
+        reap(sched)

@@ -42,7 +42,7 @@ HOOKS = {
 
 
 #: What the switch hook can be, the best first; its Python twin is `switch:python`.
-SWITCHES = ("private",)
+SWITCHES = ("private", "greenlet")
 
 
 class HookError(ValueError):
@@ -55,6 +55,8 @@ def unavailable(hook: str) -> str | None:
         return _NO_MODULE
     if hook == "switch:private" and _chanlab.no_private:
         return f"private stacks are {_chanlab.no_private}"
+    if hook == "switch:greenlet" and _chanlab.no_greenlets:
+        return f"greenlets in C are {_chanlab.no_greenlets}"
     if hook == "switch":
         reasons = [unavailable(f"switch:{variant}") for variant in SWITCHES]
         return None if None in reasons else reasons[0]
@@ -112,7 +114,7 @@ def _check(word: str, wish: str) -> None:
 NATIVE: frozenset[str] = parse(os.environ.get("CHANLAB_NATIVE", ""))
 
 
-_BELOW = ("waitq", "runq", "switch:private")
+_BELOW = ("waitq", "runq", "switch")
 #: The hooks whose C twins are one piece of code, each with the others that it stands on.
 FUSES = {"channel": _BELOW, "select": (*_BELOW, "channel", "sched"), "sched": _BELOW, "spawn": _BELOW}
 #: Those of them that run in C here.

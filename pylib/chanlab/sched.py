@@ -23,6 +23,7 @@ RecursionError tore apart:
         check ...; change the queues ...
         return sched.switch()      # on to the head of the ring
     except BaseException:
+        sched.torn = sched.busy        # no call before this: CPython handles signals at calls
         sched.recover()
         raise
 
@@ -34,7 +35,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import gc
+import math
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ from .started import Started
 from .watch import watch
 
 if TYPE_CHECKING:
+    from .channel import channel
     from .clock import Clock
     from .tasklet import tasklet
     from .watchdog import Watchdog
@@ -72,9 +74,12 @@ class Scheduler:
     bottoms         what the hub's greenlet runs, and what a tasklet's runs: life
     started         the tasklets that have started and not ended
     moving          a tasklet on its way from a channel's queue to the ring
+    unsettled       the channel of an operation that has raised, until recover() has settled it, or None
     failed          the error that the running tasklet is just ending with, or None
     watchdog        the run(timeout) that is in force, or None
     clock           what wakes tasklets from outside, or None before the first use
+    look_at         when the clock must be looked at next, as monotonic() counts; inf for never
+    torn            an operation has raised, and nobody has repaired yet what it has left
     busy, locked    see enter();      idle, alarm   see threads.wait();      doomed, collecting   see forgotten.py
     """
 
@@ -92,6 +97,7 @@ class Scheduler:
         "idle",
         "in_callback",
         "locked",
+        "look_at",
         "main",
         "moving",
         "next_greenlet",
@@ -101,6 +107,8 @@ class Scheduler:
         "started",
         "switch_trap",
         "thread_id",
+        "torn",
+        "unsettled",
         "watchdog",
     )
 
@@ -114,27 +122,43 @@ class Scheduler:
         self.thread_id = threading.get_ident()
         self.started = Started()
         self.doomed: list[tasklet] = []
-        self.busy = self.idle = self.in_callback = self.collecting = False
+        self.busy = self.torn = self.idle = self.in_callback = False
+        self.collecting = False if hooks.FUSED else vars(forgotten.collector)  # true while the collector is at work
         self.locked = 0
         self.alarm = threading.Lock()
         self.alarm.acquire()
         self.failed: bomb | None = None
         self.moving: tasklet | None = None
+        self.unsettled: channel | None = None
         self.watchdog: Watchdog | None = None
         self.clock: Clock | None = None
-        self.main = self.current = main_tasklet(self)
+        self.look_at = math.inf
+        self.main = main_tasklet(self)
         self.runq.append(self.main)
+        self.current = self.main
         switch.prepare(self)
         threads.join(self)
 
     # -- the shape of an operation -------------------------------------------------------------------------------------
 
     def refuse(self) -> None:
-        """RuntimeError: an operation cannot begin inside another one, where only callbacks and the like can ask for it."""
+        """RuntimeError: an operation cannot begin inside another one, where only callbacks and the like can ask for it.
+
+        But when there is no other one, as a second interrupt has torn recover() apart, the rest is repaired, and the
+        caller goes on.
+        """
+        if self.torn:
+            self.enter()
+            self.recover()
+            return
         raise RuntimeError(
             f"tasklets and channels cannot be used in the middle of a switch (by {self.current.label}): "
             "not in a schedule callback, nor in a __repr__, __del__ or signal handler that happens to run there"
         )
+
+    def operates(self) -> bool:
+        """Whether an operation goes on: not one that has raised, and has left `busy` as it was."""
+        return self.busy and not self.torn
 
     def enter(self) -> None:
         """Begin an operation: from here to exit() nobody else touches tasklets and channels.
@@ -163,19 +187,18 @@ class Scheduler:
     def recover(self) -> None:
         """An operation raises.  Mostly it has changed nothing, or is over; but an interrupt may strike in its middle.
 
-        The running tasklet is put back to the head of the ring, in no channel's queue, and a peer that was on its way
-        to the ring arrives there.
+        The running tasklet is put back to the head of the ring, in no channel's queue, a peer that was on its way to the
+        ring arrives there, and `unsettled`, the channel that was acted on, finishes what has been begun with others.
+
+        A second interrupt may strike in here, too: then all stays as it is, `torn` and `busy`, and the lock taken; the next
+        operation calls this again.
         """
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(limit + 200)  # the operation may have failed for want of depth; this must not
         try:
-            me, moving = self.current, self.moving
-            self.moving = None
-            if moving is not None and moving._queue is not moving._sched.runq:
-                unblock(moving)
-                if moving._queue is not None:
-                    moving._queue.remove(moving)
-                self.resume(moving)
+            self.torn = False  # who asks for an operation from now on, a signal handler, does so in the middle of one
+            self._land()
+            me = self.current
             if me._queue is self.runq:
                 me._channel = None
             else:
@@ -184,9 +207,29 @@ class Scheduler:
             if self.runq.head is not me:
                 self.runq.rotate(me)
             me._tempval = None  # what it was to resume with is lost with the operation
+            if self.unsettled is not None:
+                if self.busy:  # else it is over, and others may be in the middle of theirs
+                    self.unsettled._settle(self)
+                self.unsettled = None
             self.exit()
+        except BaseException:
+            self.torn = self.busy
+            raise
         finally:
-            sys.setrecursionlimit(limit)
+            _restore_limit(limit)
+
+    def _land(self) -> None:
+        """Who was on his way to the ring arrives there."""
+        moving = self.moving
+        if moving is not None:
+            if moving._queue is not moving._sched.runq:
+                unblock(moving)
+                if moving._queue is not None:
+                    moving._queue.remove(moving)
+                self.resume(moving)
+            elif moving._sched is not self:
+                threads.wake(moving._sched)
+            self.moving = None
 
     def switch(self) -> Any:
         """Go on with the head of the ring.  Returns the caller's tempval when it resumes, or raises what is in it."""
@@ -309,10 +352,14 @@ class Scheduler:
                 self.refill()
             self.switch()
         except BaseException:
+            self.torn = self.busy
             self.recover()
             raise
         finally:
-            self._end_run()
+            if self.runs and self.runs[-1] is self.current:
+                del self.runs[-1]  # no call: an interrupt must not come between
+            else:
+                self._end_run()
 
     def _end_run(self) -> None:
         """The running tasklet comes back from run(): callers further in that still wait there become runnable."""
@@ -337,13 +384,16 @@ class Scheduler:
             if type(value) is bomb:  # thrown at before it began: the function never runs
                 value.explode()
             me._stack.resume()
-            del me, value
+            me = value = None
             call()
         except TaskletExit:
             pass
         except BaseException as error:
             error.__traceback__ = error.__traceback__.tb_next  # it begins in the user's code, not here
+            me = value = call = None
             self.died(error)
+        # Not later, when nobody is current: finalizers of what it was called with may use channels, and even switch.
+        me = value = call = None
         self.end()
 
     def died(self, error: BaseException) -> None:
@@ -358,6 +408,7 @@ class Scheduler:
             self.end()
         else:
             self.enter()
+            self._land()
             self.deliver(self.failed)
             self.failed = None
             self.current = self.runq.head
@@ -365,6 +416,8 @@ class Scheduler:
 
     def end(self) -> None:
         """The running tasklet is over.  Choose who goes on; the caller must return to the hub at once."""
+        if self.torn:
+            self.recover()
         self.enter()
         me, failed = self.current, self.failed
         self.failed = None
@@ -431,6 +484,26 @@ PyScheduler = Scheduler
 Scheduler = hooks.graft("Scheduler", Scheduler, {"run": "sched"})
 
 
+#: The recursion limit while it is higher than it should be, and what it should be.
+_too_high = (0, 0)
+
+
+def _restore_limit(limit: int) -> None:
+    """Set the recursion limit to what it was before recover() raised it.
+
+    CPython refuses that to the last calls that there is room for: then it is a bit more, until the next time.
+    """
+    global _too_high
+    right = _too_high[1] if limit == _too_high[0] else limit
+    try:
+        sys.setrecursionlimit(right)
+    except RecursionError:
+        _too_high = (limit + 2, right)
+        sys.setrecursionlimit(limit + 2)
+    else:
+        _too_high = (0, 0)
+
+
 def unblock(task: tasklet) -> None:
     """Withdraw a blocked tasklet from every queue that it waits in.  Nothing happens when it is not blocked."""
     if task._offers is not None:
@@ -492,13 +565,13 @@ class _Here(threading.local):
 
 
 here = _Here()
-gc.callbacks.append(forgotten.around_collection)
+forgotten.watch_collector(forgotten.note_collection, forgotten.around_collection)
 
 
 def at_exit() -> None:
     """Before the interpreter is taken down: kill the main thread's live tasklets, complete the trace."""
     with contextlib.suppress(BaseException):
         forgotten.kill_all(here.sched)
-        gc.callbacks.remove(hooks._chanlab.around_collection if hooks.FUSED else forgotten.around_collection)
+        forgotten.watch_collector()
     if watch.trace is not None:
         watch.trace.flush()

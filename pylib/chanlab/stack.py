@@ -4,7 +4,7 @@ sys.settrace() and sys.setprofile() belong to the running tasklet, as in Stackle
 own, and one that starts has those it was given by `trace_function` and `profile_function`, else those of
 threading.settrace() and threading.setprofile(), as a new thread would.
 
-C twin: native/stack.c and tracing.c (private.c for private stacks), used whenever the C module is there, since Python alone can do only half of it:
+C twin: native/stack.c and tracing.c (fiberobject.c where the core is in C), used whenever the C module is there, since Python alone can do only half of it:
 
   * the collector sees through a parked stack, so that a tasklet blocked on a channel that nobody else knows is found;
   * a trace function may itself switch to another tasklet, which is traced nevertheless;
@@ -84,7 +84,7 @@ _new_threads_trace = threading.gettrace
 _new_threads_profile = threading.getprofile
 Stack: Any = PyStack
 if hooks._chanlab is not None:
-    Stack = hooks._chanlab.Private if "switch:private" in hooks.NATIVE else hooks._chanlab.Stack
+    Stack = hooks._chanlab.Fiber if "switch" in hooks.NATIVE else hooks._chanlab.Stack
     hooks._chanlab.use_loop_depths(_loop_depths)
     if "arena" in hooks.NATIVE:
         hooks._chanlab.keep_chunks()

@@ -1,4 +1,4 @@
-"""Changing from one tasklet's stack to another's: on greenlet, or with private stacks (native/private.c).
+"""Changing from one tasklet's stack to another's: on greenlet, or with private stacks (native/fiber.c).
 
     main's greenlet                       the thread's own
       '-- hub                             parked in _hub(); parent of every tasklet's greenlet
@@ -10,8 +10,9 @@ each other would run out of both.  Therefore only the hub starts greenlets, from
 first use of tasklets in the thread: whoever wants to switch to a fresh tasklet asks the hub.  A tasklet that ends
 falls back into the hub as well, which goes on with whom the scheduler has chosen.
 
-The `private` variant of the hook puts a C stack of a tasklet's own in the place of each greenlet.  Such a stack may be
-started from anywhere; the hub is only what a tasklet that ends falls back into.
+In C (native/fiber.c) a Fiber stands for such a stack: a greenlet still, in the `greenlet` variant of the hook; or, in the
+`private` variant, a C stack of the tasklet's own, which may be started from anywhere, so that the hub is only what a
+tasklet that ends falls back into.
 """
 
 from __future__ import annotations
@@ -23,13 +24,16 @@ import greenlet as _greenlet
 from . import hooks
 from .stack import Stack, for_start
 
-PRIVATE = "switch:private" in hooks.NATIVE
-if PRIVATE:
+FIBERS = "switch" in hooks.NATIVE
+if FIBERS:
     _chanlab = hooks._chanlab
     _chanlab.use_greenlet(_greenlet.getcurrent)
-    _chanlab.guard_greenlets(_greenlet.greenlet, _greenlet.GreenletExit)
+    if "switch:private" in hooks.NATIVE:
+        _chanlab.guard_greenlets(_greenlet.greenlet, _greenlet.GreenletExit, _greenlet.getcurrent)
+    else:
+        _chanlab.run_on_greenlets()
     getcurrent = _chanlab.getcurrent
-    _new = _chanlab.Private
+    _new = _chanlab.Fiber
     _switch_next = _chanlab.switch_next
 else:
     getcurrent = _greenlet.getcurrent
@@ -38,7 +42,7 @@ else:
 
 def prepare(sched) -> None:
     """Give this thread's new scheduler its main greenlet, which is the thread's own, and its hub."""
-    if PRIVATE:
+    if FIBERS:
         caller = main = sched.main._stack = _chanlab.thread_begins()
     else:
         caller = main = getcurrent()  # in a greenlet of the user's, maybe
@@ -55,7 +59,7 @@ def finish(sched) -> None:
     """The thread ends: let go of the hub, whose frame holds the scheduler."""
     sched.hub.throw(_greenlet.GreenletExit)
     sched.hub = sched.bottoms = None
-    if PRIVATE:
+    if FIBERS:
         _chanlab.thread_ends()
 
 
@@ -71,18 +75,28 @@ def _start_hub(sched, main, caller) -> None:
     sched.hub.switch()
 
 
+#: So often in a row may what is done about an error in the hub be interrupted by another one.
+MOST_CRASHES = 10
+
+
 def _hub(sched) -> None:
+    crash, again = None, 0
     while True:
         try:
+            if crash is not None:
+                sched.crashed(crash)  # which may be interrupted, too: then once more
+                crash, again = None, 0
             while True:
-                if PRIVATE:
+                if FIBERS:
                     _switch_next(sched)
                 else:
                     sched.next_greenlet.switch()
         except _greenlet.GreenletExit:  # the thread is over
             return
         except BaseException as error:
-            sched.crashed(error)
+            if again == MOST_CRASHES:
+                raise  # it is not interrupted but fails: the hub's parent is told, see _come_back()
+            crash, again = error, again + 1
 
 
 def switch_to_head(sched) -> None:
@@ -102,7 +116,7 @@ def switch_to_head(sched) -> None:
         # No call from here to the switch: CPython handles signals at calls, and an interrupt must not come between.
         sched.current = target
         del target
-        if PRIVATE:
+        if FIBERS:
             del to  # the collector takes what a parked frame refers to in a call for referred to from outside
             _switch_next(sched)
         else:
@@ -149,7 +163,7 @@ def _prepare_start(sched, target) -> None:
     if target._stack is None:
         target._stack = for_start()
     if target._greenlet is None:
-        if PRIVATE:  # it stands for both
+        if FIBERS:  # it stands for both
             stack = target._stack
             stack.prepare(sched.bottoms[1], sched.hub)
         else:

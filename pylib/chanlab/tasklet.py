@@ -98,7 +98,11 @@ class tasklet(Link):
         return report.waits_for(self) if self.blocked else "scheduled" if self.scheduled else "paused"
 
     def __del__(self) -> None:
-        if self._alive and self._greenlet is not None and self is not self._sched.main and not sys.is_finalizing():
+        try:
+            alive = self._alive
+        except AttributeError:  # an interrupt has struck in __new__()
+            return
+        if alive and self._greenlet is not None and self is not self._sched.main and not sys.is_finalizing():
             forgotten.collect(self._sched, self)
 
     def __reduce__(self) -> Any:
@@ -211,6 +215,7 @@ class tasklet(Link):
             sched.exit()
             return self
         except BaseException:
+            sched.torn = sched.busy
             sched.recover()
             raise
 
@@ -230,6 +235,7 @@ class tasklet(Link):
             sched.exit()
             return self
         except BaseException:
+            sched.torn = sched.busy
             sched.recover()
             raise
 
@@ -266,6 +272,7 @@ class tasklet(Link):
                 sched.runq.rotate(self)
             return sched.switch()
         except BaseException:
+            sched.torn = sched.busy
             sched.recover()
             raise
 
@@ -324,6 +331,7 @@ class tasklet(Link):
             del failed
             return sched.switch()
         except BaseException:
+            sched.torn = sched.busy
             sched.recover()
             raise
 

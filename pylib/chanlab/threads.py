@@ -47,7 +47,7 @@ def join(sched: Scheduler) -> None:
         many = True
         if hooks.FUSED:
             hooks._chanlab.many_threads(True)
-        while any(other.busy and not other.locked and not other.idle for other in others):
+        while any(other.operates() and not (other.locked or other.idle) for other in others):
             time.sleep(0)
 
 

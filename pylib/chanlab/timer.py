@@ -64,7 +64,8 @@ class Timer:
         self.due = math.inf
         # The program's timer is taken before its handler: one that only was looked at could go off before ours is in
         # place, ring, and once more be called when it is due.
-        self._adopt(*signal.setitimer(signal.ITIMER_REAL, 0))
+        if self._adopt(*signal.setitimer(signal.ITIMER_REAL, 0)) and self.theirs <= monotonic():
+            self.theirs += self.interval  # its handler has been called when that returned
         signal.signal(signal.SIGALRM, self.ours)
         if self.theirs != math.inf:
             self.arm(math.inf)
@@ -95,8 +96,11 @@ class Timer:
             self.theirs = math.inf
 
     def _adopt(self, left: float, interval: float) -> bool:
-        """The timer held this; whether the program itself has set it.  Then it is kept in mind."""
-        if not left or interval == AGAIN:
+        """The timer held this; whether the program itself has set it.  Then it is kept in mind.
+
+        Nothing is left of a periodic timer that has just gone off: Linux sets it again when the signal is delivered.
+        """
+        if interval == AGAIN or not (left or interval):
             return False
         self.theirs = monotonic() + left
         self.interval = interval

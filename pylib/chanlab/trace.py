@@ -35,6 +35,9 @@ class _Short(reprlib.Repr):
         # reprlib goes by the name of the type: a user's own class may have any.
         return super().repr1(x, level) if type(x).__module__ in _KNOWN else self.repr_instance(x, level)
 
+    def repr_int(self, x: int, level: int) -> str:
+        return _ADDRESS.sub("", super().repr_int(x, level))  # CPython 3.14 says where one of 5,000 digits lies
+
     def repr_instance(self, x: object, level: int) -> str:
         try:
             text = repr(x)
@@ -115,7 +118,7 @@ class Trace:
         self._reprs.add(ident)
         try:
             return _short.repr(value)
-        except BaseException as error:  # what reprlib itself cannot cope with, such as an int of 5,000 digits
+        except BaseException as error:  # what reprlib itself cannot cope with: before 3.14 an int of 5,000 digits
             return f"<{type(value).__name__}: repr raised {type(error).__name__}>"
         finally:
             self._reprs.discard(ident)

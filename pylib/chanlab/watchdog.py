@@ -279,8 +279,10 @@ class Watchdog:
             del frame
             self._interrupt()
         else:
-            timer.arm(now + self.patience)
+            # Doubled first, and from this moment on: where all this takes longer than `patience` the timer has gone off
+            # again before arm() returns, and strike() would nest in itself without end.
             self.patience = min(2 * self.patience, LONGEST_PATIENCE)
+            timer.arm(monotonic() + self.patience)
 
     def _forgotten(self, frame: FrameType | None) -> bool:
         """Whether an interrupt has kept the caller from ending its run(timeout)."""
@@ -295,7 +297,7 @@ class Watchdog:
         sched = self.sched
         me = sched.current
         return not (
-            sched.busy
+            sched.operates()
             or sched.collecting
             or sched.switch_trap
             or sched.in_callback
@@ -313,6 +315,8 @@ class Watchdog:
         caller in its tempval is lost.
         """
         sched = self.sched
+        if sched.busy:
+            sched.refuse()
         kept = sched.current._tempval
         try:
             sched.enter()
@@ -325,6 +329,7 @@ class Watchdog:
                 self._wake_caller()
             sched.switch()
         except BaseException:
+            sched.torn = sched.busy
             sched.recover()
             raise
         sched.current._tempval = kept

@@ -4,6 +4,8 @@ Richer than the recorded ones of tests/golden: select with cases of both directi
 whatever waits, pending ones, closing, nested run(), preferences, error handler, block_trap.  A program is drawn from
 its seed alone and depends on neither hashes nor addresses, so its output is the same wherever it runs.
 At its end it says whether the world is in order: every value that was sent arrived once or was taken back.
+
+go_programs.py adds Go's channels, time and the rest of select to this world.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import sys
 from typing import Any
 
 import stackless
-from select_proto import DEFAULT
+from chanlab import rng
+from chanlab.sched import here
+from select_proto import DEFAULT, TIMEOUT, case
 
 OPERATIONS = (
     ["send"] * 4
@@ -37,8 +41,15 @@ class Exhausted(BaseException):
 
 
 class World:
+    operations = OPERATIONS
+    steps_of_a_tasklet = (2, 9)
+    tasklets_at_first = (2, 7)
+    steps_of_main_between_runs = 0
+
     def __init__(self, seed: int) -> None:
         self.draw = random.Random(seed)
+        # Every program draws select's choices from a state of its own: then it does alone what it does among others.
+        here.sched.rng.state = (rng.SEED + seed) & rng.MASK
         self.steps = 0
         self.values = 0
         self.sent: dict[
@@ -48,13 +59,23 @@ class World:
             set[str]
         ] = []  # the values of one select that was interrupted: one of them at most has passed
         self.received: list[str] = []
+        self.lost: set[str] = set()  # values whose receiver was hit before it saw them
+        self.doubtful = 0  # how often an error came over main in an operation that may have received a value
         self.problems: list[str] = []
         self.tasklets: list[Any] = []
-        self.channels = [stackless.channel() for _ in range(self.draw.randint(1, 4))]
-        for ch in self.channels:
-            ch.preference = self.draw.randint(-1, 1)
-            ch.schedule_all = int(self.draw.random() < 0.15)
+        self.made = 0
+        self.channels = [self.new_channel() for _ in range(self.draw.randint(1, 4))]
         self.trapped = self.draw.random() < 0.1
+
+    def new_channel(self) -> Any:
+        return self.labelled(stackless.channel(), "c")
+
+    def labelled(self, ch: Any, letter: str) -> Any:
+        self.made += 1
+        ch.label = f"{letter}{self.made}"
+        ch.preference = self.draw.randint(-1, 1)
+        ch.schedule_all = int(self.draw.random() < 0.15)
+        return ch
 
     def say(self, *words: object) -> None:
         print(*words)
@@ -74,41 +95,69 @@ class World:
     def gone(self, value: str, how: str) -> None:
         self.sent[value] = how
 
+    def hit(self, t: Any) -> Any:
+        """Something is about to be thrown at t: what it has received and not seen yet is lost with it.  Returns t."""
+        found = None if t.blocked else t.tempval
+        if isinstance(found, case):  # the one that its select is to return
+            found = found.value if found.direction < 0 else None
+        if isinstance(found, str) and found in self.sent:
+            self.lost.add(found)
+        return t
+
+    def interrupted(self) -> None:
+        """An operation that may have received a value raises.  Errors of others come over main unannounced."""
+        self.doubtful += stackless.getcurrent() is stackless.getmain()
+
+    def offer(self) -> Any:
+        """What a case that sends is given."""
+        return self.new_value()
+
+    def offered(self, value: Any) -> str | None:
+        """The value that passes for what offer() has given, None as long as there is none."""
+        return value
+
     # -- operations --------------------------------------------------------------------------------------------------
 
     def cases(self) -> list[Any]:
         result = []
         for _ in range(self.draw.choice((1, 2, 2, 3, 3, 4, 6))):
-            ch = self.draw.choice(self.channels)
-            result.append(ch.receiveCase() if self.draw.random() < 0.5 else ch.sendCase(None))
+            if self.draw.random() < 0.5:
+                result.append(self.pick(-1).receiveCase())
+            else:
+                result.append(self.pick(1).sendCase(None))
         return result
 
-    def select(self, cases: list[Any]) -> str:
+    def select(self, cases: list[Any], decide: Any = None) -> str:
         for c in cases:
             if c.direction > 0:  # a reused case offers a new value each time
-                c.value = self.new_value()
-        offered = {id(c): c.value for c in cases if c.direction > 0}
+                c.value = self.offer()
         try:
-            chosen = self.decide(cases)
+            chosen = (decide or self.decide)(cases)
         except BaseException:
-            for value in offered.values():
+            values = {self.offered(c.value) for c in cases if c.direction > 0} - {None}
+            for value in values:
                 self.gone(value, "interrupted")
-            self.rivals.append(set(offered.values()))
+            self.rivals.append(values)
+            self.interrupted()
+            if sum(c.ok is not None for c in cases) > 1:
+                self.problems.append("more than one case is marked")
             raise
         for c in cases:
             if c is chosen:
                 continue
-            if chosen is not DEFAULT and c.ok is not None:
+            if c.ok is not None:
                 self.problems.append(f"a loser is {c.ok}")
             if c.direction > 0:
-                self.gone(c.value, "taken back")
+                if self.offered(c.value) is not None:
+                    self.gone(self.offered(c.value), "taken back")
             elif c.value is not None:
                 self.problems.append(f"a loser has value {c.value}")
-        if chosen is DEFAULT:
-            return "default"
+        if chosen is DEFAULT or chosen is TIMEOUT:
+            return repr(chosen)
         if chosen.direction > 0:
-            self.gone(chosen.value, "passed")
-        else:
+            if self.offered(chosen.value) is not None:
+                self.gone(self.offered(chosen.value), "passed")
+        elif chosen.callback is None:  # else that one has seen it
             self.arrived(chosen.value)
         return f"{chosen.index} of {len(cases)}: {chosen!r}"
 
@@ -128,7 +177,7 @@ class World:
                 stackless.select(cases)
             finally:
                 for c in cases:
-                    c.callback = None
+                    c.callback = None  # so that select() accounts for the value
             return next(c for c in cases if c.ok is not None)
         return stackless.select(cases)
 
@@ -141,10 +190,29 @@ class World:
             raise
         self.gone(value, "passed")
 
-    def receive(self, ch: Any) -> Any:
-        value = ch.receive()
-        self.arrived(value)
-        return value
+    def receive(self, ch: Any, how: str = "receive") -> Any:
+        try:
+            result = getattr(ch, how)()
+        except StopIteration:
+            return "end"
+        except BaseException:
+            self.interrupted()
+            raise
+        self.arrived(result[0] if how == "receive_ok" else result)
+        return result
+
+    def pick(self, direction: int) -> Any:
+        """A channel to do something with in that direction."""
+        return self.draw.choice(self.channels)
+
+    def send_sequence(self, ch: Any) -> int:
+        values = [self.new_value() for _ in range(self.draw.randint(0, 3))]
+        for value in values:
+            self.gone(value, "interrupted")
+        count = ch.send_sequence(values)
+        for value in values:
+            self.gone(value, "passed")
+        return count
 
     def spawn(self) -> Any:
         if len(self.tasklets) >= MOST_TASKLETS:
@@ -152,10 +220,10 @@ class World:
         t = stackless.tasklet(self.body)
         t.label = f"T{len(self.tasklets)}"
         self.tasklets.append(t)
-        return t(t.label, self.draw.randint(2, 9))
+        return t(t.label, self.draw.randint(*self.steps_of_a_tasklet))
 
     def perform(self, who: str, operation: str, own: list[Any]) -> Any:
-        ch = self.draw.choice(self.channels)
+        ch = self.pick(-1 if operation in ("receive", "iterate") else 1)
         t = self.draw.choice(self.tasklets)
         match operation:
             case "send":
@@ -175,13 +243,13 @@ class World:
             case "schedule":
                 return stackless.schedule(None)
             case "kill":
-                return t.kill()
+                return self.hit(t).kill()
             case "pending kill":
-                return t.kill(pending=True)
+                return self.hit(t).kill(pending=True)
             case "throw":
-                return t.throw(E, f"from {who}")
+                return self.hit(t).throw(E, f"from {who}")
             case "pending throw":
-                return t.throw(E, f"pending from {who}", pending=True)
+                return self.hit(t).throw(E, f"pending from {who}", pending=True)
             case "run":
                 return t.run()
             case "switch":
@@ -212,12 +280,9 @@ class World:
             case "exception":
                 return ch.send_exception(E, f"sent by {who}")
             case "sequence":
-                return ch.send_sequence([])
+                return self.send_sequence(ch)
             case "iterate":
-                for value in ch:
-                    self.arrived(value)
-                    return value
-                return "end"
+                return self.receive(ch, "__next__")
             case "fail":
                 raise KeyError(who)
             case "forget":
@@ -230,14 +295,17 @@ class World:
                 return "d"
             return "b" if t.blocked else "s" if t.scheduled else "p"
 
-        channels = " ".join(f"{ch.balance}{'' if ch.queue is None else ch.queue.label}" for ch in self.channels)
+        channels = " ".join(map(self.state_of, self.channels))
         return f"[{channels} {''.join(map(letter, self.tasklets))} {stackless.getruncount()}]"
+
+    def state_of(self, ch: Any) -> str:
+        return f"{ch.balance}{'' if ch.queue is None else ch.queue.label}"
 
     def step(self, who: str, own: list[Any]) -> None:
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise Exhausted
-        operation = self.draw.choice(OPERATIONS)
+        operation = self.draw.choice(self.operations)
         self.say(who, operation)
         try:
             result = self.perform(who, operation, own)
@@ -267,23 +335,27 @@ class World:
     def run(self) -> None:
         if self.draw.random() < 0.1:
             stackless.set_error_handler(lambda kind, value, tb: self.say("handler", kind.__name__, value))
-        for _ in range(self.draw.randint(2, 7)):
+        for _ in range(self.draw.randint(*self.tasklets_at_first)):
             self.spawn()
         own: list[Any] = []
         try:
-            for _ in range(self.draw.randint(1, 12)):
-                try:
-                    self.step("M", own)
-                except (KeyError, stackless.TaskletExit) as error:
-                    self.say("M got", type(error).__name__)
+            self.main_steps(self.draw.randint(1, 12), own)
             for _ in range(6):
                 try:
                     stackless.run()
                 except (Exception, stackless.TaskletExit) as error:
                     self.say("M run raised", type(error).__name__, error)
+                self.main_steps(self.steps_of_main_between_runs, own)
         except Exhausted:
             self.say("exhausted")
         self.settle()
+
+    def main_steps(self, count: int, own: list[Any]) -> None:
+        for _ in range(count):
+            try:
+                self.step("M", own)
+            except (KeyError, stackless.TaskletExit) as error:
+                self.say("M got", type(error).__name__)
 
     def settle(self) -> None:
         """Kill everything, then look whether the world is in order."""
@@ -294,11 +366,25 @@ class World:
         for _ in range(30):
             for t in self.tasklets:
                 try:
-                    t.kill()
+                    self.hit(t).kill()
                 except (Exception, Exhausted, stackless.TaskletExit) as error:
                     self.say("settling", type(error).__name__, error)
             if not any(t.alive for t in self.tasklets):
                 break
+        self.check()
+        self.say("values:", len(self.sent), "received:", len(self.received))
+        print("in order" if not self.problems else f"PROBLEMS {self.problems}")
+
+    def everywhere(self) -> list[Any]:
+        """All channels that were ever used."""
+        return self.channels
+
+    def buffered(self) -> list[str]:
+        """The values that were sent, and wait for a receiver."""
+        return []
+
+    def check(self) -> None:
+        main = stackless.getmain()
         check = self.problems.append
         if stackless.getcurrent() is not main:
             check("main is not current")
@@ -307,24 +393,31 @@ class World:
         for t in self.tasklets:
             if t.alive or t.scheduled or t.blocked or t.paused:
                 check(f"{t!r} is left")
-        for ch in self.channels:
+        for ch in self.everywhere():
             if ch.balance or ch.queue is not None or len(ch._senders) or len(ch._receivers):
                 check(f"{ch!r} has waiters")
-        if len(set(self.received)) != len(self.received):
-            check(f"received twice: {sorted(v for v in set(self.received) if self.received.count(v) > 1)}")
-        for value in self.received:
+        arrived = self.received + self.buffered()
+        if len(set(arrived)) != len(arrived):
+            check(f"twice there: {sorted(v for v in set(arrived) if arrived.count(v) > 1)}")
+        for value in arrived:
             if self.sent[value] == "taken back":
                 check(f"{value} was received, and its sender thinks that it was not")
         for values in self.rivals:
-            if len(values & set(self.received)) > 1:
-                check(f"more than one case of a select happened: {sorted(values & set(self.received))}")
-        self.say("values:", len(self.sent), "received:", len(self.received))
-        print("in order" if not self.problems else f"PROBLEMS {self.problems}")
+            if len(values & set(arrived)) > 1:
+                check(f"more than one case of a select happened: {sorted(values & set(arrived))}")
+        missing = {v for v, how in self.sent.items() if how == "passed"} - set(arrived) - self.lost
+        if len(missing) > self.doubtful:
+            check(f"nobody has received {sorted(missing)}")
 
 
-if __name__ == "__main__":
-    for argument in sys.argv[1:]:
+def main(world: type[World], arguments: list[str]) -> None:
+    """Run the programs SEED or FIRST-LAST."""
+    for argument in arguments:
         first, _, last = argument.partition("-")
         for seed in range(int(first), int(last or first) + 1):
             print("program", seed)
-            World(seed).run()
+            world(seed).run()
+
+
+if __name__ == "__main__":
+    main(World, sys.argv[1:])

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 import stackless
-from stackless import channel, getmain, run, schedule, tasklet
+from select_proto import select
+from stackless import channel, getcurrent, getmain, run, schedule, tasklet
 
 
 def meeting(receiver_first, **settings):
@@ -565,3 +566,17 @@ def test_arguments_by_name():
         ch.send(1, value=2)
     run()
     assert ch.balance == 0
+
+
+@pytest.mark.parametrize("partner", ["receive", "select", "send"])
+def test_what_was_in_tempval_is_not_what_an_operation_returns(partner):
+    """Nor is a bomb that was put there raised by a send that switches."""
+    ch, me = channel(), getcurrent()
+    ch.preference = 1 if partner == "send" else -1
+    bodies = {"receive": ch.receive, "send": lambda: ch.send(3), "select": lambda: select([ch.receiveCase()])}
+    tasklet(bodies[partner])()
+    run()
+    me.tempval = 5
+    assert (ch.receive() if partner == "send" else ch.send(1)) == (3 if partner == "send" else None)
+    assert me.tempval is None
+    run()

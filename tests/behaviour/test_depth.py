@@ -188,6 +188,107 @@ def test_recursion_error_in_the_core(script, tmp_path, operation, watched):
     assert out == "ok\n"
 
 
+ON_GO_CHANNELS = {
+    "close, receivers": ("receivers", "c.close()"),
+    "close, senders": ("senders", "c.close()"),
+    "receive, senders": ("senders", "got.append(c.receive())"),
+    "receive, selects": ("selects", "got.append(c.receive())"),
+    "select, senders": ("senders", "got.append(select([c.receiveCase()]).value)"),
+    "select, selects": ("selects", "got.append(select([c.receiveCase()]).value)"),
+    "schedule, sleepers": ("sleepers", "schedule()"),
+}
+
+
+@pytest.mark.parametrize("operation", ON_GO_CHANNELS)
+def test_recursion_error_on_a_go_channel(script, operation):
+    """So many calls below the limit, from none at all up to more than an operation takes: nobody waits who need not, and
+    no value is lost but the one that was just received."""
+    partners, call = ON_GO_CHANNELS[operation]
+    out = script(
+        f"""
+        import sys, time
+        from chanlab.sched import here
+        from gochan import ClosedError, chan, go
+        from select_proto import select
+        from stackless import run, schedule, sleep, tasklet
+
+        def deep(n, f):
+            return deep(n - 1, f) if n else f()
+
+        def deepest():
+            n = 0
+            try:
+                while True:
+                    deep(n, bool)
+                    n += 1
+            except RecursionError:
+                return n
+
+        def sends(send, value):
+            try:
+                send()
+            except ClosedError:
+                return
+            sent.append(value)
+
+        def takes(c):
+            value, ok = c.receive_ok()
+            if ok:
+                got.append(value)
+
+        def sleeps():
+            sleep(1e-6)
+            got.append(None)
+
+        def receivers(c):
+            for _ in range(3):
+                go(takes, c)
+
+        def senders(c):
+            for i in range(4):
+                go(sends, lambda i=i: c.send(i), i)
+
+        def selects(c):
+            for i in range(4):
+                go(sends, lambda i=i: select([c.sendCase(i), never.receiveCase()]), i)
+
+        def sleepers(c):
+            tasks.extend(go(sleeps) for _ in range(3))
+            schedule()
+            time.sleep(1e-5)
+
+        limit, bottom, refused = sys.getrecursionlimit(), deepest(), 0
+        never = chan()
+        for room in range(50):
+            sent, got, tasks = [], [], []
+            c = chan(0 if {partners!r} == "receivers" else 2)
+            {partners}(c)
+            if {partners!r} != "sleepers":
+                run()
+            torn = 0
+            try:
+                deep(bottom - room, lambda: {call})
+            except RecursionError:
+                torn = 1
+                refused += 1
+            assert not here.sched.busy and here.sched.moving is None, room
+            run()
+            assert not (c.closing and c.queue), (room, c)
+            assert not (c._senders.head and len(c) < c.cap), (room, c)
+            lost = set(sent) - set(got) - set(c._buffer)
+            assert len(lost) <= torn, (room, lost)
+            assert not any(t.alive for t in tasks), (room, tasks)
+        try:
+            chan().receive()  # where there is room again the limit is put right, should that have been impossible
+        except RuntimeError:
+            pass
+        assert sys.getrecursionlimit() == limit
+        print(refused)
+        """
+    ).ok()
+    assert int(out) >= 1, f"the limit was met only {out} times"
+
+
 def test_suspended_deep_and_killed(script):
     out = script(
         """

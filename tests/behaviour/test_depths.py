@@ -7,6 +7,8 @@ import sys
 import pytest
 from chanlab.depths import loop_depths
 
+pytestmark = pytest.mark.skipif(sys.version_info >= (3, 14), reason="since 3.14 CPython says so itself: nobody asks")
+
 
 def depths(function):
     """The depths at the `for` loops of a function, in the order of the code."""

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 START = """
-import atexit, os, signal, sys, threading
+import atexit, gc, os, signal, sys, threading
+gc.disable()  # nobody refers to some of these tasklets: it would kill them whenever it comes
 import stackless
 from stackless import channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
 

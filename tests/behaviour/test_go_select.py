@@ -73,6 +73,21 @@ def test_nil_is_never_ready(none):
     assert nil.balance == 0
 
 
+@pytest.mark.parametrize(
+    "cases", [[nil.receiveCase()], [nil.sendCase(1)], [None, nil.receiveCase(), case(None, SEND, 1)]]
+)
+def test_deadlock_on_nil_alone_is_told_as_go_tells_it(cases):
+    with pytest.raises(RuntimeError, match=ASLEEP) as caught:
+        select(cases)
+    assert "main selects among " in caught.value.__notes__[0] and "nil" in caught.value.__notes__[0]
+    with pytest.raises(RuntimeError, match=ASLEEP):
+        Selector(cases).select()
+    go(lambda: None)
+    with pytest.raises(RuntimeError, match=ASLEEP):
+        select(cases)  # main is blocked already when nobody is left
+    assert nil.balance == 0 and nil.queue is None
+
+
 def test_nil_switches_a_case_off_in_a_loop():
     """The idiom: `case v, ok := <-a; if !ok { a = nil }`."""
     a, b = chan(), chan()
@@ -853,3 +868,18 @@ def test_exactly_one_in_a_mesh(seed):
     for c in channels:
         assert c.balance == 0
         assert c.queue is None
+
+
+def test_a_refused_operation_takes_no_value_from_another():
+    """The channel callback is not even called: the value slot is in use."""
+    seen, c = chan(1), chan(1)
+    c.send("a")
+    go(select, [c.sendCase(late(lambda: seen.send("x")))]).run()
+    stackless.set_channel_callback(lambda *_: None)
+    try:
+        assert c.receive_ok() == ("a", True)
+    finally:
+        stackless.set_channel_callback(None)
+    with pytest.raises(RuntimeError, match="in the middle of a switch"):
+        c.receive()
+    stackless.run()

@@ -2,16 +2,18 @@
 
 import gc
 import os
+import threading
 import time
 import weakref
 
 import pytest
 import stackless
-from chanlab import clock
+from chanlab import clock, hooks
 from chanlab.sched import here
 from gochan import after, chan, go, nil, tick
 from select_proto import DEFAULT, TIMEOUT, select
 from stackless import channel, getmain, run, schedule, sleep
+from waits import in_thread, readable
 
 
 def heap():
@@ -113,11 +115,99 @@ def test_time_that_passes_while_nobody_looks():
     assert select([c.receiveCase()], default=True) is not DEFAULT
 
 
-def test_tick_drops_what_nobody_receives():
+def chatter(over):
+    """Two tasklets that keep the ring busy with all kinds of operations until `over` is not empty."""
+    a, b = channel(), channel()
+
+    def ping():
+        while not over:
+            a.send(None)
+            b.receive()
+        a.send(StopIteration)
+
+    def pong():
+        while a.receive() is not StopIteration:
+            select([b.sendCase(None)])
+            schedule()
+
+    go(ping)
+    go(pong)
+
+
+def bring_by_thread(over):
+    over.append(in_thread(time.sleep, 0.002).receive())
+
+
+def bring_by_descriptor(over):
+    reading, writing = os.pipe()
+    thread = threading.Timer(0.002, os.write, (writing, b"x"))
+    thread.start()
+    readable(reading).receive()
+    over.append(os.read(reading, 1))
+    thread.join()
+    os.close(reading)
+    os.close(writing)
+
+
+def bring_by_sleep(over):
+    sleep(0.002)
+    over.append(1)
+
+
+def bring_by_timer(over):
+    over.append(after(0.002).receive())
+
+
+def bring_by_timeout(over):
+    over.append(select([channel().receiveCase()], timeout=0.002))
+
+
+@pytest.mark.parametrize(
+    "bring", [bring_by_thread, bring_by_descriptor, bring_by_sleep, bring_by_timer, bring_by_timeout]
+)
+def test_what_comes_from_outside_comes_while_others_are_busy(bring):
+    over = []
+    go(bring, over)
+    chatter(over)
+    run()
+    assert over
+
+
+@pytest.mark.skipif(not {"channel", "sched"} <= hooks.FUSED, reason="it is about C that calls Python")
+def test_a_clock_with_nothing_due_keeps_nothing_from_being_done_in_c(script):
+    """Nor has C to look at the time then: `look_at` says when."""
+    out = script(
+        """
+        import math, time
+        import stackless
+        from chanlab import clock
+        from chanlab.sched import here
+
+        stackless.sleep(0.001)
+        assert here.sched.look_at == math.inf
+        t = stackless.tasklet(stackless.sleep)(3600)
+        stackless.schedule()
+        assert time.monotonic() < here.sched.look_at < math.inf
+        looks = []
+        clock.Clock.look = lambda self, found=None: looks.append(found)
+        a = stackless.channel()
+        stackless.tasklet(a.send)(1)
+        assert a.receive() == 1
+        stackless.schedule()
+        print(looks)
+        """
+    ).ok()
+    assert out == "[]\n"
+
+
+def test_tick_drops_what_nobody_receives(monkeypatch):
     c = tick(0.001)
     time.sleep(0.02)
+    now = time.monotonic()
+    monkeypatch.setattr(clock, "monotonic", lambda: now)  # or another tick may come at any moment
     assert select([c.receiveCase()], default=True) is not DEFAULT
     assert select([c.receiveCase()], default=True) is DEFAULT
+    monkeypatch.undo()
     first, second = c.receive(), c.receive()
     assert second >= first
 
@@ -339,3 +429,10 @@ def test_timeouts_of_several_channels():
     assert select([c.receiveCase(), d.receiveCase(), after(0.001).receiveCase()], timeout=30).index == 2
     assert select([c.receiveCase(), after(30).receiveCase()], timeout=0.001) is TIMEOUT
     assert c.balance == d.balance == 0
+
+
+def test_a_case_that_was_made_for_another_channel_cannot_send_to_a_timer():
+    c = chan().sendCase("x")
+    c.channel = after(3600)
+    with pytest.raises(TypeError, match="belongs to a timer"):
+        select([c], default=True)

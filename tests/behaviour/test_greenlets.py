@@ -136,6 +136,99 @@ def test_finalizer_that_switches():
     assert log == ["f", "after"]
 
 
+FATES = {
+    "returns": ("tasklet(lambda r, k: None)(Dies(f), k=Dies(f))", ""),
+    "is the function's own": ("tasklet(lambda r=Dies(f), k=Dies(f): None)()", ""),
+    "raises": ("tasklet(raises)(Dies(f), k=Dies(f))", "ValueError"),
+    "is killed": ("t = tasklet(lambda r, k: schedule_remove(None))(Dies(f), k=Dies(f)); t.run(); t.kill()", ""),
+    "is killed while it receives": (
+        "t = tasklet(lambda r, k: ch.receive())(Dies(f), k=Dies(f)); t.run(); t.kill()",
+        "",
+    ),
+    "is killed before it begins": ("tasklet(lambda r, k: None)(Dies(f), k=Dies(f)).kill()", ""),
+    "ends with nobody left": ("tasklet(lambda r, k: None)(Dies(f), k=Dies(f)); other.receive()", ""),
+}
+
+
+@pytest.mark.parametrize("fate", FATES)
+@pytest.mark.parametrize("finalizer", ["sends", "switches", "receives"])
+def test_what_a_tasklet_was_called_with_dies_in_its_own_context(script, fate, finalizer):
+    """Its finalizers may use channels, and switch: the tasklet is still current and alive."""
+    statement, error = FATES[fate]
+    out = script(
+        f"""
+        import gc
+        from gochan import chan
+        from stackless import channel, getcurrent, getmain, run, schedule, schedule_remove, tasklet
+        died, ends = [], []
+        ch, other, box, gate = channel(), chan(), chan(9), channel()
+        class Dies:
+            def __init__(self, f):
+                self.f = f
+            def __del__(self):
+                died.append(getcurrent())
+                self.f()
+        def sends():
+            box.send(1)
+            if len(box) == 2:
+                other.close()
+        def switches():
+            schedule()
+            gc.collect()
+            sends()
+        def receives():
+            gate.receive()
+            sends()
+        def gatekeeper():
+            gate.send(1)
+            gate.send(2)
+        f = {finalizer}
+        def raises(r, k):
+            del r, k
+            raise ValueError("kept")
+        tasklet(gatekeeper)()
+        def main():
+            {statement}
+        while True:
+            try:
+                main() if not ends else run()
+            except ValueError as error:
+                assert str(error) == "kept"
+                ends.append("ValueError")
+            else:
+                ends.append("")
+                if len(ends) > 3:
+                    break
+        assert len(box) == len(died) == 2, (box, died)
+        assert died[0] is died[1] is not getmain() and not died[0].alive, died
+        print("".join(ends))
+        """
+    ).ok()
+    assert out == error + "\n"
+
+
+def test_killed_in_the_finalizer_of_its_argument(script):
+    """The exception cannot leave the finalizer, as anywhere; but the tasklet ends."""
+    ended = script(
+        """
+        from stackless import run, schedule_remove, tasklet
+        class Dies:
+            def __del__(self):
+                try:
+                    schedule_remove(None)
+                finally:
+                    print("dead")
+        t = tasklet(lambda r: None)(Dies())
+        run()
+        print(t.alive, t.paused)
+        t.kill()
+        print(t.alive)
+        """
+    )
+    assert (ended.returncode, ended.stdout) == (0, "True True\ndead\nFalse\n")
+    assert "TaskletExit" in ended.stderr
+
+
 def test_with_statements_and_exceptions_in_flight():
     log, ch = [], channel()
 
@@ -210,3 +303,124 @@ def test_asyncio_loop_inside_a_tasklet(script):
         """
     ).ok()
     assert out == "[0, 1, 2]\n"
+
+
+@pytest.mark.parametrize("way", ["by itself", "from its home", "begun elsewhere"])
+def test_greenlet_whose_parent_lives_in_another_tasklet(script, way):
+    """When it is over, it must not go on with code on a stack that is not there."""
+    out = script(
+        f"""
+        import greenlet, stackless
+        from stackless import schedule, tasklet
+        ch, box = stackless.channel(), []
+
+        def wait(*_):
+            greenlet.getcurrent().parent.switch()
+
+        def attempt(act):
+            try:
+                act()
+            except RuntimeError:
+                pass
+
+        def home():
+            box.append(greenlet.greenlet(wait))
+            box[0].switch()
+            ch.receive()
+
+        def itself():
+            def inner():
+                attempt(lambda: setattr(greenlet.getcurrent(), "parent", box[0]))
+            greenlet.greenlet(inner).switch()
+
+        def other():
+            guest = greenlet.greenlet(wait)
+            guest.switch()
+            attempt(lambda: setattr(guest, "parent", box[0]))
+
+        def elsewhere():
+            parent, here = greenlet.greenlet(wait), greenlet.getcurrent()
+            greenlet.greenlet(here.switch, parent).switch()
+            guest = greenlet.greenlet(lambda: here.switch(), parent)
+            guest.switch()
+            box.append(guest)
+            tasklet(lambda: (attempt(parent.switch), ch.receive()))()
+            schedule()
+
+        for body in {{"by itself": [home, itself], "from its home": [home, other], "begun elsewhere": [elsewhere]}}["{way}"]:
+            tasklet(body)()
+        attempt(stackless.run)
+        attempt(stackless.run)
+        print(stackless.getcurrent().label)
+        """
+    )
+    assert (out.returncode, out.stdout) == (0, "main\n"), out
+
+
+def test_stack_left_by_hand_from_inside_a_greenlet(script):
+    """greenlet would then take another tasklet's stack for that of the greenlet."""
+    out = script(
+        """
+        import gc, greenlet, stackless
+        from stackless import schedule, tasklet
+        def parked():
+            for _ in range(3):
+                schedule()
+        def body():
+            ts = [tasklet(parked)() for _ in range(3)]
+            schedule()
+            here = greenlet.getcurrent()
+            def inner():
+                for t in ts:
+                    try:
+                        t._greenlet.switch()
+                    except RuntimeError:
+                        pass
+                    gc.collect()
+                    here.switch()
+            guest = greenlet.greenlet(inner)
+            for _ in range(3):
+                guest.switch()
+                schedule()
+        tasklet(body)()
+        for _ in range(3):
+            try:
+                stackless.run()
+            except RuntimeError:
+                pass
+        print(stackless.getcurrent().label)
+        """
+    )
+    assert (out.returncode, out.stdout) == (0, "main\n"), out
+
+
+@pytest.mark.parametrize("what", ["schedule()", "ch.send(1)", "stackless.run()", "other.kill()"])
+def test_greenlets_trace_function_cannot_use_tasklets(script, what):
+    """It is called in the middle of a switch, with whatever kind of stacks (private ones are no greenlets)."""
+    ended = script(
+        f"""
+        import greenlet, stackless
+        from stackless import channel, schedule, tasklet
+        ch, got, other = channel(), [], tasklet(lambda: channel().receive())()
+        schedule()
+        def trace(event, args):
+            try:
+                {what}
+            except RuntimeError as error:
+                assert "in the middle of a switch" in str(error), error
+        def body(n):
+            for i in range(3):
+                got.append(schedule((n, i)))
+        for n in range(3):
+            tasklet(body)(n)
+        greenlet.settrace(trace)
+        try:
+            for i in range(6):
+                assert schedule(i) == i
+        finally:
+            greenlet.settrace(None)
+        stackless.run()
+        print(sorted(got) == [(n, i) for n in range(3) for i in range(3)], stackless.getruncount())
+        """
+    )
+    assert ended.ok() == "True 1\n"

@@ -126,7 +126,7 @@ before = census()
 for _ in range({count} // 500):
     batch(500)
 after = census()
-kinds = "tasklet channel Stack greenlet frame Offers case bomb traceback KeyError WaitQueue PyWaitQueue Context cell Thing"
+kinds = "tasklet channel Stack Fiber greenlet frame Offers case bomb traceback KeyError WaitQueue PyWaitQueue Context cell Thing"
 print({{kind: after[kind] - before[kind] for kind in kinds.split() if after[kind] > before[kind]}})
 """
 

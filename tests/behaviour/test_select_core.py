@@ -265,7 +265,7 @@ def test_forgotten_in_a_select_is_killed(kind):
     refs = [weakref.ref(t) for t in ts]
     ts.clear()
     gc.collect()
-    if hooks.FUSED or "switch:private" in hooks.NATIVE:
+    if hooks.FUSED or "switch" in hooks.NATIVE:
         assert ended == [kind] * 3
     run()
     gc.collect()
@@ -275,11 +275,11 @@ def test_forgotten_in_a_select_is_killed(kind):
 
 @pytest.mark.skipif(not hooks.FUSED, reason="it is about C that calls Python")
 def test_forgotten_in_what_the_python_twin_does(script):
-    """Once a clock is there, C leaves every operation to Python: what waits there is found all the same."""
+    """While somebody watches, C leaves every operation to Python: what waits there is found all the same."""
     out = script(
         """
         import gc, stackless
-        stackless.sleep(0.001)
+        stackless.set_schedule_callback(lambda prev, next: None)
         ended = []
         def body(kind):
             ch = stackless.channel()
@@ -478,8 +478,13 @@ def test_vandals(script, first):
     assert out.stdout.endswith("alive\n")
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="CPython 3.12 and 3.13 do not survive it, even without us")
-@pytest.mark.skipif(not hooks.FUSED, reason="greenlet does not survive it")
+@pytest.mark.skipif(
+    (3, 12) <= sys.version_info < (3, 14), reason="CPython 3.12 and 3.13 do not survive it, even without us"
+)
+@pytest.mark.skipif(hasattr(sys, "gettotalrefcount"), reason="nor does an assert-enabled 3.11")
+@pytest.mark.skipif(
+    not hooks.FUSED or "switch:private" not in hooks.NATIVE, reason="greenlet (3.5.6) crashes when it gets no memory"
+)
 def test_no_memory(script):
     """Every allocation of a few selects fails once: an exception, or none, but no crash, and the next ones work."""
     pytest.importorskip("_testcapi")

@@ -440,3 +440,27 @@ def test_steps_of_switches_join_up(traced):
             at = event["peer"]
         elif event["event"] in ("start", "end", "post", "commit"):
             assert event["tasklet"] == at
+
+
+def test_what_fails_at_the_end_of_a_tasklet_again_and_again(traced):
+    """The hub is told of an error, and what it does about that fails in the same way: it must not try for ever."""
+    ended, _ = traced(
+        """
+        import stackless
+        class Named(stackless.tasklet):
+            @property
+            def label(self):
+                return self.name
+        def body():
+            del stackless.getcurrent().name
+        t = Named(body)
+        t.name = "worker"
+        t()
+        try:
+            stackless.run()
+        except AttributeError as error:
+            print(error)
+        """
+    )
+    assert ended.stdout == "'Named' object has no attribute 'name'\n", ended
+    assert ended.returncode == 0

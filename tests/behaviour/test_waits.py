@@ -3,11 +3,15 @@
 import asyncio
 import concurrent.futures
 import os
+import selectors
 import socket
 import threading
 
 import pytest
 import stackless
+import waits
+from chanlab import clock
+from chanlab.sched import here
 from gochan import after, chan, go
 from select_proto import DEFAULT, TIMEOUT, select
 from stackless import channel, run, schedule
@@ -303,3 +307,62 @@ def test_echo_server():
     run()
     server.close()
     assert sorted(got) == sorted(f"HELLO {i}" for i in range(20))
+
+
+def test_work_that_was_not_given_is_not_waited_for(monkeypatch):
+    def submit(*_args):
+        raise KeyboardInterrupt
+
+    in_thread(int).receive()  # there is a pool
+    monkeypatch.setattr(waits._pool(), "submit", submit)
+    with pytest.raises(KeyboardInterrupt):
+        in_thread(int)
+    with pytest.raises(RuntimeError, match="Deadlock"):
+        channel().receive()
+
+
+def test_sources_on_which_nobody_waits_any_more_are_forgotten():
+    future = concurrent.futures.Future()
+    for _ in range(300):
+        assert select([result(future).receiveCase()], timeout=1e-9) is TIMEOUT
+    assert len(clock.of(here.sched).promised) < 150
+
+
+def test_a_descriptor_that_the_selector_knows_already():
+    """As after an interrupt in the middle of watching it."""
+    a, b = socket.socketpair()
+    own = clock.of(here.sched)
+    if own.selector is None:
+        own._make_selector()
+    own.selector.register(a.fileno(), selectors.EVENT_READ)
+    b.send(b"x")
+    assert readable(a).receive() is a
+    a.recv(1)
+    go(lambda: b.send(b"y"))
+    assert readable(a).receive() is a
+    a.close()
+    b.close()
+
+
+def test_first_use_imports_nothing(script):
+    """A signal handler that interrupts an import, and uses the same function, would find a module half made."""
+    source = """
+        import socket, sys
+        import stackless
+        import select_proto
+        from gochan import after
+        from waits import in_thread, readable, result, writable
+
+        async def coroutine(): pass
+
+        a, b = socket.socketpair()
+        b.send(b"x")
+        before = set(sys.modules)
+        in_thread(int).receive()
+        result(coroutine()).receive()
+        readable(a).receive(), writable(b).receive()
+        after(0.001).receive()
+        stackless.sleep(0.001)
+        print(sorted(set(sys.modules) - before))
+    """
+    assert script(source).ok() == "[]\n"

@@ -31,13 +31,14 @@ SMALL = {
     "fanin": ["200"],
     "philosophers": ["20"],
     "pingpong": ["100"],
+    "pool": ["500"],
     "santa": ["5"],
     "selectmeet": ["50"],
     "sieve": ["30"],
 }
 
 #: Examples in which chance decides: those that draw waiting times or often have several cases ready.
-CHANCE = ["fanin", "santa", "selectmeet"]
+CHANCE = ["fanin", "pool", "santa", "selectmeet"]
 
 
 @dataclass(frozen=True)
@@ -224,3 +225,15 @@ def test_philosophers_starve_without_a_footman_only(tmp_path: Path) -> None:
     last = output.splitlines()[-1]
     assert last.startswith("With a footman all are full after 20 meals: ")
     assert all(name in last for name in ("Plato", "Hypatia", "Kant", "Arendt", "Laozi"))
+
+
+def test_pool_does_every_job_and_hears_of_the_cancel(tmp_path: Path) -> None:
+    first, *cancelled = run("pool", tmp_path).output.splitlines()
+    found, jobs, *looked_at = map(int, re.findall(r"\d+", first))
+    assert (found, jobs, sum(looked_at), len(looked_at)) == (13, 500, 500, 4)
+    assert min(looked_at) > 0
+    by_chance, by_priority = (re.findall(r"153 found.*\((\d) times, (\w+)\)|(\d+)[,.]", line) for line in cancelled)
+    assert (by_chance[0][:2], by_priority[0][:2]) == (("5", "select"), ("5", "pri_select"))
+    late = [sum(int(n) for *_, n in counts[1:]) for counts in (by_chance, by_priority)]
+    assert late[0] > 0, "a worker goes on in one select of two, 20 times"
+    assert late[1] == 0

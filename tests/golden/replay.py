@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
+import sys
 from typing import Any
 
 import stackless
@@ -23,6 +26,7 @@ OPERATIONS = [CORE.split(), f"{CORE} {ERRORS}".split(), f"{CORE} {ERRORS} {REST}
 MOST_TASKLETS = 10
 MOST_STEPS = 400
 MOST_RUNS = 12
+GUARD = 60  # seconds until a program that hangs is given up; nothing is measured
 
 
 class Random:
@@ -229,13 +233,37 @@ def replay(seed: int, profile: int) -> list[str]:
     return Replay(Program(seed, profile)).run()
 
 
+def apart(seed: int, profile: int) -> list[str] | None:
+    """The log of one program, run in a child process of its own; None when the child crashed or hung."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            signal.alarm(GUARD)
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, 1)
+            os.dup2(null, 2)
+            with open(write, "w", encoding="utf-8") as out:
+                json.dump(replay(seed, profile), out)
+        finally:
+            os._exit(0)
+    os.close(write)
+    with open(read, encoding="utf-8") as answer:
+        text = answer.read()
+    _, status = os.waitpid(pid, 0)
+    return json.loads(text) if text and status == 0 else None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Replay one recorded program.")
-    parser.add_argument("seed", type=int)
+    parser.add_argument("seed", type=int, nargs="?")
     parser.add_argument("profile", type=int, choices=(0, 1, 2))
     parser.add_argument("--program", action="store_true", help="show the program, do not run it")
     options = parser.parse_args()
-    if options.program:
+    if options.seed is None:  # each seed on the standard input, apart: a line of JSON for its log
+        for line in sys.stdin:
+            print(json.dumps(apart(int(line), options.profile)), flush=True)
+    elif options.program:
         print(json.dumps(vars(Program(options.seed, options.profile)), indent=1))
     else:
         print("\n".join(replay(options.seed, options.profile)))
