@@ -5,6 +5,7 @@
 #include "options.h"
 #include "places.h"
 #include "report.h"
+#include "start.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -135,7 +136,7 @@ static int act(const struct options *options)
     return code;
 }
 
-int main(int argc, char **argv)
+int chanlab_main(int argc, char **argv)
 {
     struct options options;
     int code = options_read(&options, argc, argv) < 0 ? EXIT_USAGE : act(&options);

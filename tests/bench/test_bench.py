@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "bench"
+HOST = Path(os.environ.get("CHANLAB_BIN", ROOT / "build" / "release" / "chanlab"))
 sys.path[:0] = [str(BENCH), str(ROOT / "pylib")]
 
 import instructions  # noqa: E402
@@ -88,7 +89,10 @@ def test_all_workloads_are_compared_and_tested():
     assert all(bench.default_n(workload) >= 100_000 for workload in WORK)
 
 
-@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+needs_valgrind = pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+
+
+@needs_valgrind
 @pytest.mark.skipif(
     sys.version_info[:2] != (3, 11) or platform.machine() != "x86_64" or hasattr(sys, "gettotalrefcount"),
     reason="the ceilings are those of an optimised CPython 3.11 on x86-64",
@@ -98,3 +102,11 @@ def test_instructions(workload, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "pylib"))
     monkeypatch.setenv("CHANLAB_NATIVE", "all")
     assert 0 < instructions.per_operation(workload) <= CEILINGS[workload]
+
+
+@needs_valgrind
+def test_the_host_runs_python_code_like_python3():
+    if not HOST.with_name("libchanlab.so").exists():
+        pytest.skip("the host has its CPython from libpython, not from python3: host/linkage.cmake tells why")
+    mix = "limits/python_mix"
+    assert 0 < instructions.per_operation(mix, str(HOST)) <= 1.05 * instructions.per_operation(mix)

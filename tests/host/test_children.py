@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 CHILD = "import json, os, sys, _chanlab; print(json.dumps([sys.executable, _chanlab.__spec__.origin, sys.path[1][-5:], os.environ.get('CHANLAB_NATIVE'), os.environ.get('CHANLAB_SEED'), 'chanlab_trace' in sys._xoptions]))"
 
@@ -50,6 +51,13 @@ def test_through_a_symbolic_link_and_from_path(chanlab, run, tmp_path, clean_env
         done = run(*words, "-c", code, env=env)
         assert done.returncode == 0, done.stderr
         assert os.path.samefile(done.stdout.strip(), chanlab)
+
+
+def test_a_copy_elsewhere(chanlab, run, tmp_path):
+    """It finds its library and the project where they were when it was built."""
+    copy = shutil.copy(chanlab, tmp_path / "lab")
+    done = run(copy, "--native=runq", "-c", "import sys, stackless; print(sys.executable)")
+    assert (done.returncode, done.stdout) == (0, f"{copy}\n"), done.stderr
 
 
 def test_venv_made_by_the_host_builds_on_plain_python(chanlab, run, tmp_path):
