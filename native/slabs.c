@@ -33,6 +33,12 @@ enum { FRAME_FACTOR = 1 };
 #define STACK_SIZE ((size_t)FRAME_FACTOR * (PY_VERSION_HEX < 0x030C0000 ? 2 : 1) * 1024 * 1024)
 
 enum { ABOVE = 16 * 1024, FEWEST = 16, MOST = 1024 };
+
+/* Where many tasklets take turns, the same few lines of each stack are wanted again and again.  If the stacks lay at
+ * multiples of a power of two, their addresses would meet in a few sets of the processor's caches for translations
+ * while the other sets lie idle.  So they lie an odd number of pages further apart than they are large. */
+enum { PAGES_BETWEEN = 17 };
+
 /* With mprotect() each guard page costs two of the mappings that a process may have (65,530 by default). */
 enum { MOST_PROTECTED = 16 * 1024 };
 
@@ -43,7 +49,7 @@ typedef struct Free {
 static struct {
     Free *free;
     char *fresh, *end; /* the part of the last slab that has not been used yet */
-    size_t page, slab; /* the size of a page, and how many stacks the next slab will have */
+    size_t page, pitch, slab; /* the size of a page, how far stacks lie apart, how many the next slab will have */
     SlabCounts counts;
     int cannot_install; /* MADV_GUARD_INSTALL is unknown here */
     size_t protected;
@@ -55,18 +61,19 @@ static int grow(void)
     size_t count = pool.slab ? pool.slab : FEWEST;
     char *slab = MAP_FAILED;
     pool.page = (size_t)sysconf(_SC_PAGESIZE);
+    pool.pitch = STACK_SIZE + PAGES_BETWEEN * pool.page;
     for (; count > 0 && slab == MAP_FAILED; count /= 2) {
         pool.slab = count;
-        slab = mmap(NULL, count * STACK_SIZE, PROT_READ | PROT_WRITE,
+        slab = mmap(NULL, count * pool.pitch, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     }
     if (slab == MAP_FAILED)
         return -1;
-    madvise(slab, pool.slab * STACK_SIZE, MADV_NOHUGEPAGE); /* else one touch would take 2 MiB */
+    madvise(slab, pool.slab * pool.pitch, MADV_NOHUGEPAGE); /* else one touch would take 2 MiB */
     if (madvise(slab, pool.page, -1) == 0) /* qemu's emulation of a kernel says yes to any advice, and does nothing */
         pool.cannot_install = 1;
     pool.fresh = slab;
-    pool.end = slab + pool.slab * STACK_SIZE;
+    pool.end = slab + pool.slab * pool.pitch;
     pool.slab = pool.slab < MOST ? 2 * pool.slab : MOST;
     return 0;
 }
@@ -96,7 +103,7 @@ char *slab_take(void)
     if (pool.fresh == pool.end && grow() < 0)
         return NULL;
     guard(pool.fresh);
-    pool.fresh += STACK_SIZE;
+    pool.fresh += pool.pitch;
     pool.counts.stacks++;
     return pool.fresh - ABOVE - pool.page / 2;
 }
@@ -117,7 +124,7 @@ int slab_c_calls(void) { return (int)(slab_below() / (2048 * FRAME_FACTOR)); }
 
 SlabCounts slab_counts(void)
 {
-    pool.counts.bytes = STACK_SIZE;
+    pool.counts.bytes = pool.pitch;
     return pool.counts;
 }
 #endif
