@@ -19,10 +19,10 @@ struct Started;
 
 typedef struct Tasklet {
     Link link;
+    PyObject *block_trap, *channel, *direction, *greenlet, *sched, *tempval; /* what every operation needs */
+    PyObject *alive, *atomic, *context, *ignore_nesting, *label, *offers, *stack;
     vectorcallfunc setup; /* t(...) */
     Py_ssize_t number;
-    PyObject *alive, *atomic, *block_trap, *channel, *context, *direction, *greenlet, *ignore_nesting, *label, *offers,
-        *sched, *stack, *tempval;
     PyObject *func, *args, *kwargs;              /* what `_call` holds, owned; func is NULL when that is None */
     struct Tasklet *started_prev, *started_next; /* borrowed: a tasklet that is deallocated leaves the list first */
     struct Started *started_in;                  /* borrowed; NULL when it is in none */

@@ -30,22 +30,24 @@ typedef struct Fiber {
             PyObject *at;       /* another one in which it is parked, owned; NULL when there is none */
         };
     };
-    State state;               /* while it does not run */
-    PyThreadState *ts;         /* its thread; NULL before it begins */
-    struct Fiber *parent;      /* who goes on when it is over, owned; NULL for a thread's own stack */
-    PyObject *run;             /* what it calls first, owned */
-    PyObject *thrown;          /* the exception to raise when it goes on, owned; or NULL */
-    Business business;         /* the tasklet's function */
-    Frames frames;             /* its frames while it is parked; their root is known from its beginning on */
-    Tracing tracing;           /* its tracing while it is parked */
-    PyObject *const *operands; /* where its innermost frame's operands end while it is parked; NULL when not known */
-    PyObject *chosen;          /* what it parked with in a select, see select.c; owned, or NULL */
-    const struct Site *site;   /* where the frame on it stands that has called a Python twin through C; or NULL */
-    PyObject *guests;          /* the greenlets that were started on it, see guests.c; owned, or NULL */
+    /* What every swap needs stands together: */
     enum Phase phase;
-    char odd;   /* something was thrown at it, or its tracing was set, while it was parked */
-    char begun; /* with a greenlet: it has begun */
-    char wants; /* enum Wants: how it parked in a receive from a Go channel */
+    char odd;                  /* something was thrown at it, or its tracing was set, while it was parked */
+    char begun;                /* with a greenlet: it has begun */
+    char wants;                /* enum Wants: how it parked in a receive from a Go channel */
+    PyThreadState *ts;         /* its thread; NULL before it begins */
+    PyObject *const *operands; /* where its innermost frame's operands end while it is parked; NULL when not known */
+    State state;               /* while it does not run */
+    Frames frames;             /* its frames while it is parked; their root is known from its beginning on */
+
+    PyObject *thrown;        /* the exception to raise when it goes on, owned; or NULL */
+    PyObject *chosen;        /* what it parked with in a select, see select.c; owned, or NULL */
+    struct Fiber *parent;    /* who goes on when it is over, owned; NULL for a thread's own stack */
+    PyObject *run;           /* what it calls first, owned */
+    Business business;       /* the tasklet's function */
+    Tracing tracing;         /* its tracing while it is parked */
+    const struct Site *site; /* where the frame on it stands that has called a Python twin through C; or NULL */
+    PyObject *guests;        /* the greenlets that were started on it, see guests.c; owned, or NULL */
 #ifdef __SANITIZE_ADDRESS__
     void *fake; /* what AddressSanitizer keeps of it while it is parked, and its bounds as it knows them */
     const void *low;
