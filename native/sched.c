@@ -212,6 +212,16 @@ static PyObject *__attribute__((noinline)) stay(Scheduler *sched, Tasklet *me)
     return NULL;
 }
 
+/* Whose stack will probably be wanted after that of `to`: the one behind it in the ring.  NULL where only two take
+ * turns, whose stacks are at hand anyway, and where it cannot be told. */
+static inline const Fiber *wanted_next(const RunQueue *ring, const Tasklet *to)
+{
+    const Tasklet *next = (const Tasklet *)to->link.next;
+    int known = ring->length > 2 && next->link.is_tasklet && next->greenlet &&
+                Py_IS_TYPE(next->greenlet, Py_TYPE(here.current));
+    return known ? (const Fiber *)next->greenlet : NULL;
+}
+
 PyObject *__attribute__((noinline)) park(Scheduler *sched, Tasklet *to, PyObject *const *operands)
 {
     Fiber *me = here.current, *target = (Fiber *)to->greenlet;
@@ -219,6 +229,9 @@ PyObject *__attribute__((noinline)) park(Scheduler *sched, Tasklet *to, PyObject
     Tasklet *mine = current_of(sched); /* the ring or a queue holds it */
     put(&sched->current, Py_NewRef(to));
     me->operands = operands;
+    const Fiber *next = wanted_next(ring_of(sched), to);
+    if (next)
+        fiber_fetch(next);
     if (fiber_swap(me, target, ts) < 0)
         return stay(sched, mine);
     PyObject *value = resume(sched);
