@@ -23,11 +23,11 @@ typedef struct GoChannel {
 static inline Buffer *buffer_of(Channel *ch) { return (Buffer *)((GoChannel *)ch)->buffer; }
 
 /* Whether a channel of the core's kinds, which is open, can do at once what is asked: sends, or receives. */
-static inline int is_ready(Channel *ch, int sends)
+static inline int is_ready(Channel *ch, enum Kind kind, int sends)
 {
     if (((WaitQueue *)(sends ? ch->receivers : ch->senders))->head)
         return 1;
-    return ch->kind == GO && (sends ? buffer_of(ch)->count < ((GoChannel *)ch)->most : buffer_of(ch)->count > 0);
+    return kind == GO && (sends ? buffer_of(ch)->count < ((GoChannel *)ch)->most : buffer_of(ch)->count > 0);
 }
 
 /* Whether it can without a partner: Python's ALONE. */

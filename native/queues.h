@@ -11,23 +11,28 @@ typedef struct WaitQueue {
     PyObject *weakrefs;
 } WaitQueue;
 
-/* Takes over the caller's reference to `node`, which is in no queue. */
+/* Takes over the caller's reference to `node`, which is in no queue, and so has no neighbours. */
 static inline void waitq_link(WaitQueue *q, Link *node)
 {
     node->home = (PyObject *)q;
-    node->next = NULL;
-    node->prev = q->tail;
-    if (q->tail)
-        q->tail->next = node;
-    else
-        q->head = node;
-    q->tail = node;
     q->length++;
+    if (__builtin_expect(!q->tail, 1)) { /* most wait alone */
+        q->head = q->tail = node;
+        return;
+    }
+    node->prev = q->tail;
+    q->tail = q->tail->next = node;
 }
 
 /* Hands the queue's reference to `node`, a member, to the caller. */
 static inline void waitq_unlink(WaitQueue *q, Link *node)
 {
+    node->home = NULL;
+    if (__builtin_expect(!node->prev && !node->next, 1)) {
+        q->head = q->tail = NULL;
+        q->length = 0;
+        return;
+    }
     if (node->prev)
         node->prev->next = node->next;
     else
@@ -37,7 +42,6 @@ static inline void waitq_unlink(WaitQueue *q, Link *node)
     else
         q->tail = node->prev;
     node->next = node->prev = NULL;
-    node->home = NULL;
     q->length--;
 }
 

@@ -19,13 +19,12 @@ enum { MOST = 1024 };
 static struct {
     uint32_t stamp; /* may come round: then a case seems to be listed twice, and Python looks */
     Py_ssize_t live, ready, alike;
-    Case *cases[MOST]; /* those that can happen, */
-    Case *now[MOST];   /* those of them that can happen now, */
-    Case *same[MOST];  /* and those of the peer's that are as good as the one that was met; borrowed */
+    Case *const *cases;    /* those that can happen: the list itself, or */
+    Case *some[MOST];      /* these, */
+    Py_ssize_t gaps[MOST]; /* when there are places of it that never happen; */
+    Case *now[MOST];       /* those of them that can happen now, */
+    Case *same[MOST];      /* and those of the peer's that are as good as the one that was met; all borrowed */
 } seen;
-
-/* The ints that an index can be. */
-static PyObject *places[MOST];
 
 static inline int is_bomb(PyObject *value) { return Py_IS_TYPE(value, (PyTypeObject *)core.bomb); }
 
@@ -48,35 +47,56 @@ typedef struct Stale {
     Py_ssize_t first, last;
 } Stale;
 
-/* The counts of `seen` and its stamp, at hand. */
-typedef struct Gaze {
-    Py_ssize_t live, ready;
-    uint32_t stamp;
-} Gaze;
+/* Two neighbouring fields, which are looked at together. */
+typedef uintptr_t Two __attribute__((vector_size(2 * sizeof(void *)), aligned(sizeof(void *)), may_alias));
+#define NEIGHBOURS(type, first, second)                                                                                \
+    _Static_assert(offsetof(type, second) == offsetof(type, first) + sizeof(void *), "see is_usual()")
+NEIGHBOURS(Link, home, queue);
+NEIGHBOURS(Case, offers, element);
+NEIGHBOURS(Case, ok, guard);
+NEIGHBOURS(Case, index, value);
 
-static inline uintptr_t differ(const PyObject *a, const PyObject *b) { return (uintptr_t)a ^ (uintptr_t)b; }
+/* What they are most of the time; `place` for each place: the index, and None. */
+static struct {
+    Two nones, none_true, place[MOST];
+} usual __attribute__((aligned(16)));
 
-/* Whether the case is posted, or in a queue. */
-static inline uintptr_t is_offered(const Case *c)
+static inline PyObject *index_of(Py_ssize_t place) { return (PyObject *)usual.place[place][0]; } /* borrowed */
+
+/* Whether the case is as most are: neither posted nor in a queue, last selected from at the same place of a list,
+ * without a trace of that, and with a guard that holds.  Then it is not in the list twice. */
+static inline int is_usual(const Case *c, Two place, int sends)
 {
-    return differ(c->offers, Py_None) | (uintptr_t)c->link.home | (uintptr_t)c->link.queue;
+    Two odd = *(const Two *)&c->link.home; /* and c->link.queue */
+    odd |= *(const Two *)&c->offers ^ usual.nones;
+    odd |= *(const Two *)&c->ok ^ usual.none_true;
+    Two last = *(const Two *)&c->index ^ place;
+    if (sends) /* a value to send may be anything */
+        return !(odd[0] | odd[1] | last[0]);
+    odd |= last;
+    return !(odd[0] | odd[1]);
 }
 
-/* Whether the case still tells of an earlier select. */
-static inline uintptr_t is_stale(const Case *c, Py_ssize_t place, int sends)
+/* Whether the case, at `place`, is also elsewhere in the list, where it was selected from last. */
+static inline int is_twice(const Case *c, const Items *items, Py_ssize_t place)
 {
-    return differ(c->index, places[place]) | differ(c->element, Py_None) | differ(c->ok, Py_None) |
-           (sends ? 0 : differ(c->value, Py_None));
+    int overflow;
+    Py_ssize_t last = c->index && PyLong_CheckExact(c->index) ? PyLong_AsLongAndOverflow(c->index, &overflow) : -1;
+    return last >= 0 && last < items->count && last != place && items->array[last] == (PyObject *)c;
 }
 
 enum Closer { UNKNOWN, NEVER, LIVE };
 
 /* A case that is not as most are.  UNKNOWN: it is not such as this file is for; NEVER: it is, and cannot happen. */
-static enum Closer __attribute__((noinline)) look_closer(const Case *c, Py_ssize_t place, int sends, Stale *stale)
+static enum Closer look_closer(Case *c, const Items *items, Py_ssize_t place, Stale *stale)
 {
-    if (is_offered(c))
+    int elsewhere = c->index != index_of(place);
+    if (c->offers != Py_None || c->link.home || c->link.queue || c->link.stamp == seen.stamp ||
+        (elsewhere && is_twice(c, items, place)))
         return UNKNOWN;
-    if (is_stale(c, place, sends)) {
+    c->link.stamp = seen.stamp;
+    if (elsewhere || c->element != Py_None || c->ok != Py_None ||
+        (c->direction == core.minus_one && c->value != Py_None)) {
         if (!is_place(c->index) || !is_place(c->element) || !is_flag(c->ok))
             return UNKNOWN;
         if (stale->first < 0)
@@ -86,47 +106,108 @@ static enum Closer __attribute__((noinline)) look_closer(const Case *c, Py_ssize
     return c->guard == Py_True ? LIVE : c->guard == Py_False ? NEVER : UNKNOWN;
 }
 
-/* The channel of a case when it is one that the core knows all about, and open; borrowed. */
-static inline Channel *plain_channel(const Case *c)
+/* How many can happen now, and how many never will. */
+typedef struct Gaze {
+    Py_ssize_t ready, never;
+} Gaze;
+
+/* The item at `place` will never happen. */
+static inline int leave_out(Py_ssize_t place, Gaze *gaze)
 {
-    Channel *ch = (Channel *)c->channel;
-    if (!ch || (!Py_IS_TYPE(ch, core.channel_type) && !PyObject_TypeCheck(c->channel, core.channel_type)))
-        return NULL;
-    return ch->kind != ODD_KIND && ch->closing == Py_False ? ch : NULL;
+    seen.gaps[gaze->never++] = place;
+    return 1;
 }
 
-/* One case.  Whether it is such as this file is for. */
-static inline int look_at(Case *c, Py_ssize_t place, Gaze *gaze, Stale *stale)
+/* Look at any item.  Whether it is such as this file is for. */
+static int __attribute__((noinline)) look_at(const Items *items, Py_ssize_t place, Gaze *gaze, Stale *stale)
 {
+    Case *c = (Case *)items->array[place];
+    if (!Py_IS_TYPE(c, core.case_type))
+        return (PyObject *)c == Py_None && leave_out(place, gaze);
     int sends = c->direction == core.one;
-    if (c->link.stamp == gaze->stamp || (!sends && c->direction != core.minus_one))
+    if (!sends && c->direction != core.minus_one)
         return 0;
-    c->link.stamp = gaze->stamp;
-    if (is_offered(c) | is_stale(c, place, sends) | differ(c->guard, Py_True)) { /* one branch for most cases */
-        enum Closer saw = look_closer(c, place, sends, stale);
-        if (saw != LIVE)
-            return saw == NEVER;
-    }
-    Channel *ch = plain_channel(c);
-    if (!ch)
-        return c->channel == Py_None;
-    seen.cases[gaze->live++] = c;
-    if (is_ready(ch, sends))
+    enum Closer saw = look_closer(c, items, place, stale);
+    if (saw != LIVE || c->channel == Py_None)
+        return saw != UNKNOWN && leave_out(place, gaze);
+    Channel *ch = (Channel *)c->channel;
+    if (!ch || !PyObject_TypeCheck(c->channel, core.channel_type) || ch->kind == ODD_KIND || ch->closing != Py_False)
+        return 0;
+    if (is_ready(ch, (enum Kind)ch->kind, sends))
         seen.now[gaze->ready++] = c;
     return 1;
 }
 
-static int __attribute__((noinline)) look_at_all(const Items *items, Stale *stale)
+/* Look at the items from `place` on as long as they are cases of channels of this kind and direction.  Returns the
+ * place of the first that is not, or is not such as this file is for.  Inline, for what is the same for all of them to
+ * be known where it is compiled. */
+static inline Py_ssize_t look_at_run(const Items *items, Py_ssize_t place, Gaze *gaze, Stale *stale, enum Kind kind,
+                                     int sends)
 {
-    PyObject **array = items->array;
-    Py_ssize_t i, count = items->count;
-    Gaze gaze = {.stamp = ++seen.stamp};
-    for (i = 0; i < count; i++)
-        if (!(Py_IS_TYPE(array[i], core.case_type) ? look_at((Case *)array[i], i, &gaze, stale) : array[i] == Py_None))
+    PyTypeObject *case_type = core.case_type, *type = kind == GO ? core.go_type : core.channel_type;
+    PyObject **array = items->array, *direction = sends ? core.one : core.minus_one;
+    Py_ssize_t count = items->count, ready = gaze->ready;
+    const Two *index = usual.place + place;
+    for (; place < count; place++, index++) {
+        Case *c = (Case *)array[place];
+        if (!Py_IS_TYPE(c, case_type) || c->direction != direction)
             break;
-    seen.live = gaze.live;
+        Channel *ch = (Channel *)c->channel;
+        if (!ch || !Py_IS_TYPE(ch, type))
+            break;
+        if (is_usual(c, *index, sends) && ch->closing == Py_False) {
+            if (is_ready(ch, kind, sends))
+                seen.now[ready++] = c;
+            continue;
+        }
+        gaze->ready = ready;
+        if (!look_at(items, place, gaze, stale))
+            return place;
+        ready = gaze->ready;
+    }
+    gaze->ready = ready;
+    return place;
+}
+
+/* Those that can happen, when there are others. */
+static void __attribute__((noinline)) close_ranks(const Items *items, Py_ssize_t gaps)
+{
+    Py_ssize_t live = 0, gap = 0;
+    for (Py_ssize_t i = 0; i < items->count; i++) {
+        if (gap < gaps && seen.gaps[gap] == i)
+            gap++;
+        else
+            seen.some[live++] = (Case *)items->array[i];
+    }
+}
+
+/* Look at all.  Whether all are such as this file is for. */
+static int look_at_all(const Items *items, Stale *stale)
+{
+    Gaze gaze = {0, 0};
+    Py_ssize_t place = 0;
+    seen.stamp++;
+    while (place < items->count) {
+        Case *c = (Case *)items->array[place];
+        Py_ssize_t before = place;
+        if (Py_IS_TYPE(c, core.case_type) && c->channel) {
+            int sends = c->direction == core.one;
+            if (Py_IS_TYPE(c->channel, core.go_type))
+                place = sends ? look_at_run(items, place, &gaze, stale, GO, 1)
+                              : look_at_run(items, place, &gaze, stale, GO, 0);
+            else
+                place = sends ? look_at_run(items, place, &gaze, stale, STACKLESS, 1)
+                              : look_at_run(items, place, &gaze, stale, STACKLESS, 0);
+        }
+        if (place == before && !look_at(items, place++, &gaze, stale))
+            return 0;
+    }
+    seen.cases = gaze.never ? seen.some : (Case *const *)items->array;
+    if (gaze.never)
+        close_ranks(items, gaze.never);
+    seen.live = items->count - gaze.never;
     seen.ready = gaze.ready;
-    return i == count;
+    return 1;
 }
 
 /* Whether to let go of `value` runs no code, whoever else refers to it. */
@@ -147,7 +228,7 @@ static int renew(const Items *items, const Stale *stale)
         Case *c = (Case *)items->array[i];
         if ((PyObject *)c == Py_None)
             continue;
-        put(&c->index, Py_NewRef(places[i]));
+        put(&c->index, Py_NewRef(index_of(i)));
         put(&c->element, Py_NewRef(Py_None));
         put(&c->ok, Py_NewRef(Py_None));
         if (c->direction != core.minus_one || c->value == Py_None)
@@ -262,8 +343,8 @@ static void complete(const Peer *peer, int sends, PyObject *value)
         waitq_unlink((WaitQueue *)c->link.home, &c->link);
         more_references((PyObject *)c, others ? -2 : -1);
         c->offers = Py_None;
-        offers->cases[kept] = c;
-        kept += !others;
+        if (!others)
+            offers->cases[kept++] = c;
     }
     offers->count = kept;
     more_references(Py_None, count);
@@ -475,10 +556,10 @@ static inline PyObject *post(Scheduler *sched, Offers *offers, PyObject *const *
         Channel *ch = (Channel *)c->channel;
         WaitQueue *queue = (WaitQueue *)(c->direction == core.one ? ch->senders : ch->receivers);
         offers->alike |= queue->tail && queue->tail->is_case && ((Case *)queue->tail)->offers == (PyObject *)offers;
-        more_references((PyObject *)c, 2);
         offers->cases[i] = c;
-        c->offers = (PyObject *)offers; /* in the place of None, see look_at() */
+        c->offers = (PyObject *)offers; /* in the place of None, see is_usual() */
         waitq_link(queue, &c->link);
+        more_references((PyObject *)c, 2);
     }
     more_references((PyObject *)offers, seen.live);
     more_references(Py_None, -seen.live);
@@ -596,9 +677,14 @@ static PyMethodDef functions[] = {
 
 int chanlab_add_select(PyObject *module)
 {
-    for (Py_ssize_t i = 0; i < MOST; i++)
-        if (!(places[i] = PyLong_FromSsize_t(i)))
+    usual.nones = (Two){(uintptr_t)Py_None, (uintptr_t)Py_None};
+    usual.none_true = (Two){(uintptr_t)Py_None, (uintptr_t)Py_True};
+    for (Py_ssize_t i = 0; i < MOST; i++) {
+        PyObject *index = PyLong_FromSsize_t(i); /* kept for good */
+        if (!index)
             return -1;
+        usual.place[i] = (Two){(uintptr_t)index, (uintptr_t)Py_None};
+    }
     return PyModule_AddFunctions(module, functions);
 }
 #endif

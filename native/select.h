@@ -8,7 +8,8 @@
 
 typedef struct Case {
     Link link;
-    PyObject *offers, *callback, *channel, *direction, *element, *guard, *index, *ok, *value;
+    PyObject *offers, *element, *ok, *guard; /* in this order, see is_usual() in select.c */
+    PyObject *index, *value, *direction, *channel, *callback;
 } Case;
 
 /* A blocked select.  No script changes anything of it but `timer`. */

@@ -48,7 +48,7 @@ typedef struct Free {
 
 static struct {
     Free *free;
-    char *fresh, *end; /* the part of the last slab that has not been used yet */
+    char *fresh, *end;        /* the part of the last slab that has not been used yet */
     size_t page, pitch, slab; /* the size of a page, how far stacks lie apart, how many the next slab will have */
     SlabCounts counts;
     int cannot_install; /* MADV_GUARD_INSTALL is unknown here */

@@ -16,6 +16,7 @@ import pytest
 import stackless
 from chanlab import hooks, rng
 from chanlab.sched import here
+from gochan import chan
 from select_proto import DEFAULT, Offers, Selector, case, late, pri_select, select
 from stackless import channel, run, schedule, tasklet
 
@@ -205,6 +206,58 @@ def test_thrown_at_after_it_has_committed_and_switched(preference):
     assert passed == ["v" if preference < 0 else None]
     assert box == ["hit"]
     assert c.ok is None
+
+
+@pytest.mark.parametrize("before", ["", "abc", "cba", "bca", "abcd"])
+@pytest.mark.parametrize("words", ["aa", "aba", "baa", "aab", "cbc", "dada", "abcdc"])
+@pytest.mark.parametrize("send", [False, True])
+def test_same_case_twice_wherever_it_was_selected_from_before(before, words, send):
+    """C tells by the places of an earlier select that a case is listed once."""
+    channels = [channel() for _ in words]
+    named = {}
+    for ch, name in zip(channels, "abcd", strict=False):
+        named[name] = ch.sendCase(name) if send else ch.receiveCase()
+    cases = [named.setdefault(name, channel().receiveCase()) for name in before]
+    if cases:
+        assert select(cases, default=True) is DEFAULT
+    listed = [named.setdefault(name, channel().receiveCase()) for name in words]
+    for choose in (select, pri_select):
+        with pytest.raises(RuntimeError, match="listed twice"):
+            choose(listed, default=True)
+    once = list(named.values())
+    assert select(once, default=True) is DEFAULT
+    assert [c.index for c in once] == list(range(len(once)))
+    assert [ch.balance for ch in channels] == [0] * len(channels)
+
+
+@pytest.mark.parametrize("kinds", ["rs", "rrss", "srsrs", "rgsh", "ghgh", "r0s", "0r0", "rrnnssgghh", "nrnsn0"])
+def test_runs_of_cases_of_each_kind_and_what_never_happens_between(kinds):
+    """r, s: receive and send on a Stackless channel; g, h: on a Go channel; 0: None; n: a guard that does not hold."""
+    for peer in range(len(kinds)):
+        channels = [chan() if kind in "gh" else channel() for kind in kinds]
+        cases = [
+            None if kind == "0" else ch.sendCase(kind) if kind in "sh" else ch.receiveCase()
+            for ch, kind in zip(channels, kinds, strict=True)
+        ]
+        for c, kind in zip(cases, kinds, strict=True):
+            if kind == "n":
+                c.guard = False
+        for _ in range(2):  # the second time they have been selected from
+            assert select(cases, default=True) is DEFAULT
+            if kinds[peer] in "0n":
+                continue
+            box = []
+            selecting(cases, box)
+            assert [ch.balance for ch in channels] == [
+                0 if kind in "0n" else 1 if kind in "sh" else -1 for kind in kinds
+            ]
+            if kinds[peer] in "sh":
+                assert channels[peer].receive() == kinds[peer]
+            else:
+                channels[peer].send("v")
+            run()
+            assert box[0] is cases[peer] and box[0].index == peer
+            assert [ch.balance for ch in channels] == [0] * len(kinds)
 
 
 def test_pending_elsewhere():
