@@ -340,7 +340,7 @@ static void complete(const Peer *peer, int sends, PyObject *value)
     for (Py_ssize_t i = 0; i < count; i++) {
         Case *c = offers->cases[i];
         int others = Py_REFCNT(c) > 2; /* than the queue and the offers */
-        waitq_unlink((WaitQueue *)c->link.home, &c->link);
+        waitq_unlink_case((WaitQueue *)c->link.home, &c->link);
         more_references((PyObject *)c, others ? -2 : -1);
         c->offers = Py_None;
         if (!others)
@@ -558,7 +558,7 @@ static inline PyObject *post(Scheduler *sched, Offers *offers, PyObject *const *
         offers->alike |= queue->tail && queue->tail->is_case && ((Case *)queue->tail)->offers == (PyObject *)offers;
         offers->cases[i] = c;
         c->offers = (PyObject *)offers; /* in the place of None, see is_usual() */
-        waitq_link(queue, &c->link);
+        waitq_link_case(queue, &c->link);
         more_references((PyObject *)c, 2);
     }
     more_references((PyObject *)offers, seen.live);
