@@ -41,8 +41,8 @@ static inline void waitq_unlink(WaitQueue *q, Link *node)
     q->length--;
 }
 
-/* Both once more for a select, most of whose cases wait alone: what one of many cases costs is its writes, and these are
- * half as many.  Where a single tasklet waits, the longer way is the faster one. */
+/* Both once more for a select, most of whose cases wait alone: what one of many cases costs is its writes, and these
+ * are half as many.  Where a single tasklet waits, the longer way is the faster one. */
 static inline void waitq_link_case(WaitQueue *q, Link *node)
 {
     if (__builtin_expect(q->tail != NULL, 0)) {
