@@ -216,9 +216,10 @@ static PyObject *__attribute__((noinline)) stay(Scheduler *sched, Tasklet *me)
  * turns, whose stacks are at hand anyway, and where it cannot be told. */
 static inline const Fiber *wanted_next(const RunQueue *ring, const Tasklet *to)
 {
+    if (ring->length <= 2)
+        return NULL;
     const Tasklet *next = (const Tasklet *)to->link.next;
-    int known = ring->length > 2 && next->link.is_tasklet && next->greenlet &&
-                Py_IS_TYPE(next->greenlet, Py_TYPE(here.current));
+    int known = next->link.is_tasklet && next->greenlet && Py_IS_TYPE(next->greenlet, Py_TYPE(here.current));
     return known ? (const Fiber *)next->greenlet : NULL;
 }
 
