@@ -20,6 +20,7 @@ struct Started;
 typedef struct Tasklet {
     Link link;
     PyObject *block_trap, *channel, *direction, *greenlet, *sched, *tempval; /* what every operation needs */
+    const char *after; /* where the Fiber of whom it gave way to last was, see note_successor() in sched.c */
     PyObject *alive, *atomic, *context, *ignore_nesting, *label, *offers, *stack;
     vectorcallfunc setup; /* t(...) */
     Py_ssize_t number;

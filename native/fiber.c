@@ -27,7 +27,8 @@ Fiber *fiber_made(PyTypeObject *type)
         return (Fiber *)type->tp_alloc(type, 0);
     Fiber *self = kept.fibers[--kept.count]; /* as bury() has left it: what is owned is NULL */
     self->sp = NULL;
-    self->boundary = NULL;
+    self->after_sp = NULL;
+    self->steady = 0;
     self->state.context = NULL;
     self->tracing = (Tracing){0};
     self->operands = NULL;
@@ -73,7 +74,6 @@ Fiber *fiber_running(ModuleState *state)
 /* It is over, and nobody runs on its stack any more. */
 static void end(Fiber *self)
 {
-    self->frames.root = NULL;
 #ifdef CHANLAB_GREENLETS
     if (on_greenlets) {
         green_end(self);

@@ -21,9 +21,9 @@ typedef struct Site {
 typedef struct Fiber {
     PyObject_HEAD
     union {
-        struct {            /* with a private stack: */
-            void *sp;       /* its stack pointer while it is parked */
-            char *boundary; /* its memory, see slabs.h; NULL before and after, and for a thread's own stack */
+        struct {                  /* with a private stack: */
+            void *sp;             /* its stack pointer while it is parked */
+            const char *after_sp; /* that of whom it gave way to last, see note_successor() */
         };
         struct {                /* with a greenlet: */
             PyObject *greenlet; /* owned; NULL before and after */
@@ -31,7 +31,9 @@ typedef struct Fiber {
         };
     };
     /* What every swap needs stands together: */
-    enum Phase phase;
+    unsigned char phase;       /* enum Phase */
+    unsigned char steady;      /* it gave way to the same one twice, */
+    unsigned char after_lines; /* whose frames end so many cache lines above after_sp */
     char odd;                  /* something was thrown at it, or its tracing was set, while it was parked */
     char begun;                /* with a greenlet: it has begun */
     char wants;                /* enum Wants: how it parked in a receive from a Go channel */

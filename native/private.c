@@ -22,7 +22,7 @@ int private_begin(Fiber *self, PyThreadState *ts)
         PyErr_NoMemory();
         return -1;
     }
-    self->boundary = self->frames.root = boundary;
+    self->frames.root = boundary;
     self->ts = ts;
     state_begin(&self->state, ts, boundary);
     self->sp = first_sp(boundary, bottom);
@@ -32,8 +32,7 @@ int private_begin(Fiber *self, PyThreadState *ts)
 
 void private_end(Fiber *self)
 {
-    slab_give(self->boundary);
-    self->boundary = NULL;
+    slab_give(self->frames.root);
     self->frames.root = NULL;
 }
 #endif

@@ -16,8 +16,8 @@ void private_end(Fiber *self);
 #include <sanitizer/common_interface_defs.h>
 static inline void before_swap(Fiber *me, Fiber *to, int for_good)
 {
-    if (to->boundary) {
-        to->low = to->boundary - slab_below();
+    if (to->parent) { /* it is not a thread's own */
+        to->low = (char *)to->frames.root - slab_below();
         to->size = slab_below();
     }
     __sanitizer_start_switch_fiber(for_good ? NULL : &me->fake, to->low, to->size);
@@ -27,7 +27,7 @@ static inline void after_swap(Fiber *me, Fiber *left)
     const void *low;
     size_t size;
     __sanitizer_finish_switch_fiber(me->fake, &low, &size);
-    if (!left->boundary) {
+    if (!left->parent) {
         left->low = low;
         left->size = size;
     }
@@ -42,7 +42,7 @@ static inline void after_swap(Fiber *me, Fiber *left) { (void)me, (void)left; }
 static inline void private_swap(Fiber *me, Fiber *to, PyThreadState *ts, enum Phase left_as)
 {
     state_save(&me->state, ts);
-    me->phase = left_as;
+    me->phase = (unsigned char)left_as;
     here.left = me;
     here.current = (Fiber *)Py_NewRef(to);
     to->phase = RUNNING;

@@ -212,15 +212,38 @@ static PyObject *__attribute__((noinline)) stay(Scheduler *sched, Tasklet *me)
     return NULL;
 }
 
-/* Whose stack will probably be wanted after that of `to`: the one behind it in the ring.  NULL where only two take
- * turns, whose stacks are at hand anyway, and where it cannot be told. */
-static inline const Fiber *wanted_next(const RunQueue *ring, const Tasklet *to)
+/* Most of the time of a switch among many is spent waiting for memory.  So what the next switch will want is fetched a
+ * switch ahead: what belongs to whom `to` gave way to the last time, when that was twice the same one, as in a chain of
+ * filters; else what belongs to whoever is behind it in the ring.  The former's addresses are only that: he may be
+ * gone, so nobody looks what is there. */
+enum { FIBER_LINES = 3, C_LINES = 6, FRAME_LINES = 3 }; /* what is touched first; fewer help less, more no more */
+
+FETCHES fetch_stack(const char *sp, const char *top)
 {
-    if (ring->length <= 2)
-        return NULL;
+    fetch(sp, C_LINES);
+    fetch(top - FRAME_LINES * CACHE_LINE, FRAME_LINES);
+}
+
+/* The running tasklet, `mine`, gives way to one whose stack is `to`: note it for the next time. */
+static inline void note_successor(Tasklet *mine, Fiber *me, const Fiber *to)
+{
+    const char *top = (const char *)to->state.top;
+    me->steady = mine->after == (const char *)to;
+    mine->after = (const char *)to;
+    me->after_sp = to->sp;
+    me->after_lines = (unsigned char)((top - me->after_sp + CACHE_LINE - 1) / CACHE_LINE);
+}
+
+FETCHES look_ahead(const Tasklet *to, const Fiber *target)
+{
     const Tasklet *next = (const Tasklet *)to->link.next;
-    int known = next->link.is_tasklet && next->greenlet && Py_IS_TYPE(next->greenlet, Py_TYPE(here.current));
-    return known ? (const Fiber *)next->greenlet : NULL;
+    if (target->steady) {
+        fetch(to->after, FIBER_LINES);
+        fetch_stack(target->after_sp, target->after_sp + target->after_lines * CACHE_LINE);
+    } else if (next->link.is_tasklet && next->greenlet && Py_IS_TYPE(next->greenlet, Py_TYPE(here.current))) {
+        const Fiber *fiber = (const Fiber *)next->greenlet;
+        fetch_stack(fiber->sp, (const char *)fiber->state.top);
+    }
 }
 
 PyObject *__attribute__((noinline)) park(Scheduler *sched, Tasklet *to, PyObject *const *operands)
@@ -230,9 +253,10 @@ PyObject *__attribute__((noinline)) park(Scheduler *sched, Tasklet *to, PyObject
     Tasklet *mine = current_of(sched); /* the ring or a queue holds it */
     put(&sched->current, Py_NewRef(to));
     me->operands = operands;
-    const Fiber *next = wanted_next(ring_of(sched), to);
-    if (next)
-        fiber_fetch(next);
+    if (!on_greenlets && ring_of(sched)->length > 2) { /* the stacks of two are at hand anyway */
+        note_successor(mine, me, target);
+        look_ahead(to, target);
+    }
     if (fiber_swap(me, target, ts) < 0)
         return stay(sched, mine);
     PyObject *value = resume(sched);

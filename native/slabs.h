@@ -4,7 +4,7 @@
  *   | guard page |  ... the C stack grows down ... <--------|--> Python frames grow up |
  *                                        '---- one page ----'
  *
- * The boundary lies in the middle of a page, so that a tasklet which does little touches one page only: its C stack's
+ * The boundary lies well within a page, so that a tasklet which does little touches one page only: its C stack's
  * upper part and CPython's first chunk of frames share it. */
 #ifndef CHANLAB_SLABS_H
 #define CHANLAB_SLABS_H

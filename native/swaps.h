@@ -19,21 +19,17 @@ static inline int fiber_begin(Fiber *self, PyThreadState *ts)
 #endif
 }
 
-/* Have the processor fetch what a parked fiber will touch first, without waiting for it: most of the time of a switch
- * among many is spent waiting for memory.  A macro, since GCC drops a call of an inline function that only prefetches.
- */
-#ifdef CHANLAB_SWAP
-enum { CACHE_LINE = 64, C_LINES = 6, FRAME_LINES = 3 }; /* fewer help less, more no more */
-#define fiber_fetch(fiber)                                                                                             \
-    do {                                                                                                               \
-        for (int i_ = 0; !on_greenlets && i_ < C_LINES; i_++)                                                          \
-            __builtin_prefetch((const char *)(fiber)->sp + i_ * CACHE_LINE);                                           \
-        for (int i_ = 1; !on_greenlets && i_ <= FRAME_LINES; i_++)                                                     \
-            __builtin_prefetch((const char *)(fiber)->state.top - i_ * CACHE_LINE);                                    \
-    } while (0)
-#else
-#define fiber_fetch(fiber) ((void)(fiber))
-#endif
+enum { CACHE_LINE = 64 };
+
+/* GCC drops a call of a function that does nothing but prefetch, unless it must inline it. */
+#define FETCHES static inline __attribute__((always_inline)) void
+
+/* Have the processor fetch so many cache lines from `start` on, without waiting for them; there need be nothing. */
+FETCHES fetch(const char *start, int lines)
+{
+    for (int i = 0; i < lines; i++)
+        __builtin_prefetch(start + i * CACHE_LINE);
+}
 
 /* Leave the stack that runs, `me`, and go on with `to`, which is parked.  0 when somebody comes back; -1 with an
  * exception set, and nothing has changed, when it was not possible. */
