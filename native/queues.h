@@ -41,28 +41,20 @@ static inline void waitq_unlink(WaitQueue *q, Link *node)
     q->length--;
 }
 
-/* Both once more for a select, most of whose cases wait alone: what one of many cases costs is its writes, and these
- * are half as many.  Where a single tasklet waits, the longer way is the faster one. */
-static inline void waitq_link_case(WaitQueue *q, Link *node)
+/* Both once more for a select, most of whose cases wait alone, where half as many writes will do: when nobody is in the
+ * queue, and when nobody else is.  Where a single tasklet waits, the longer way is the faster one. */
+static inline void waitq_link_alone(WaitQueue *q, Link *node)
 {
-    if (__builtin_expect(q->tail != NULL, 0)) {
-        waitq_link(q, node);
-    } else {
-        node->home = (PyObject *)q;
-        q->head = q->tail = node;
-        q->length = 1;
-    }
+    node->home = (PyObject *)q;
+    q->head = q->tail = node;
+    q->length = 1;
 }
 
-static inline void waitq_unlink_case(WaitQueue *q, Link *node)
+static inline void waitq_unlink_alone(WaitQueue *q, Link *node)
 {
-    if (__builtin_expect(node->prev || node->next, 0)) {
-        waitq_unlink(q, node);
-    } else {
-        node->home = NULL;
-        q->head = q->tail = NULL;
-        q->length = 0;
-    }
+    node->home = NULL;
+    q->head = q->tail = NULL;
+    q->length = 0;
 }
 
 typedef struct RunQueue {

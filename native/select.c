@@ -19,6 +19,7 @@ enum { MOST = 1024 };
 static struct {
     uint32_t stamp; /* may come round: then a case seems to be listed twice, and Python looks */
     Py_ssize_t live, ready, alike;
+    int some_send;
     Case *const *cases;    /* those that can happen: the list itself, or */
     Case *some[MOST];      /* these, */
     Py_ssize_t gaps[MOST]; /* when there are places of it that never happen; */
@@ -77,6 +78,20 @@ static inline int is_usual(const Case *c, Two place, int sends)
     return !(odd[0] | odd[1]);
 }
 
+/* Whether the case is as most are but for what its last select has left in it. */
+static inline int is_as_left(const Case *c, Two place)
+{
+    return c->offers == Py_None && !c->link.home && !c->link.queue && c->guard == Py_True &&
+           c->index == (PyObject *)place[0] && c->element == Py_None && is_flag(c->ok);
+}
+
+static inline void note_stale(Stale *stale, Py_ssize_t place)
+{
+    if (stale->first < 0)
+        stale->first = place;
+    stale->last = place;
+}
+
 /* Whether the case, at `place`, is also elsewhere in the list, where it was selected from last. */
 static inline int is_twice(const Case *c, const Items *items, Py_ssize_t place)
 {
@@ -99,16 +114,15 @@ static enum Closer look_closer(Case *c, const Items *items, Py_ssize_t place, St
         (c->direction == core.minus_one && c->value != Py_None)) {
         if (!is_place(c->index) || !is_place(c->element) || !is_flag(c->ok))
             return UNKNOWN;
-        if (stale->first < 0)
-            stale->first = place;
-        stale->last = place;
+        note_stale(stale, place);
     }
     return c->guard == Py_True ? LIVE : c->guard == Py_False ? NEVER : UNKNOWN;
 }
 
-/* How many can happen now, and how many never will. */
+/* How many can happen now, and how many never will; whether there may be some of the others that send. */
 typedef struct Gaze {
     Py_ssize_t ready, never;
+    int some_send;
 } Gaze;
 
 /* The item at `place` will never happen. */
@@ -133,19 +147,20 @@ static int __attribute__((noinline)) look_at(const Items *items, Py_ssize_t plac
     Channel *ch = (Channel *)c->channel;
     if (!ch || !PyObject_TypeCheck(c->channel, core.channel_type) || ch->kind == ODD_KIND || ch->closing != Py_False)
         return 0;
+    gaze->some_send |= sends;
     if (is_ready(ch, (enum Kind)ch->kind, sends))
         seen.now[gaze->ready++] = c;
     return 1;
 }
 
-/* Look at the items from `place` on as long as they are cases of channels of this kind and direction.  Returns the
- * place of the first that is not, or is not such as this file is for.  Inline, for what is the same for all of them to
- * be known where it is compiled. */
+/* Look at the items from `place` on as long as they are cases of channels of this kind and direction, and as most are,
+ * or were before their last select.  Returns the place of the first that is not.  Compiled for each kind and direction,
+ * and calls nothing, so that all it needs stays in registers: what one of many cases costs is instructions. */
 static inline Py_ssize_t look_at_run(const Items *items, Py_ssize_t place, Gaze *gaze, Stale *stale, enum Kind kind,
                                      int sends)
 {
     PyTypeObject *case_type = core.case_type, *type = kind == GO ? core.go_type : core.channel_type;
-    PyObject **array = items->array, *direction = sends ? core.one : core.minus_one;
+    PyObject **array = items->array, *direction = sends ? core.one : core.minus_one, *no = Py_False;
     Py_ssize_t count = items->count, ready = gaze->ready;
     const Two *index = usual.place + place;
     for (; place < count; place++, index++) {
@@ -153,21 +168,30 @@ static inline Py_ssize_t look_at_run(const Items *items, Py_ssize_t place, Gaze 
         if (!Py_IS_TYPE(c, case_type) || c->direction != direction)
             break;
         Channel *ch = (Channel *)c->channel;
-        if (!ch || !Py_IS_TYPE(ch, type))
+        if (!ch || !Py_IS_TYPE(ch, type) || ch->closing != no)
             break;
-        if (is_usual(c, *index, sends) && ch->closing == Py_False) {
-            if (is_ready(ch, kind, sends))
-                seen.now[ready++] = c;
-            continue;
+        if (!is_usual(c, *index, sends)) {
+            if (!is_as_left(c, *index))
+                break;
+            note_stale(stale, place);
         }
-        gaze->ready = ready;
-        if (!look_at(items, place, gaze, stale))
-            return place;
-        ready = gaze->ready;
+        if (is_ready(ch, kind, sends))
+            seen.now[ready++] = c;
     }
     gaze->ready = ready;
+    gaze->some_send |= sends;
     return place;
 }
+
+#define RUN(name, kind, sends)                                                                                         \
+    static Py_ssize_t __attribute__((noinline)) name(const Items *items, Py_ssize_t place, Gaze *gaze, Stale *stale)   \
+    {                                                                                                                  \
+        return look_at_run(items, place, gaze, stale, kind, sends);                                                    \
+    }
+RUN(look_at_receives, STACKLESS, 0)
+RUN(look_at_sends, STACKLESS, 1)
+RUN(look_at_go_receives, GO, 0)
+RUN(look_at_go_sends, GO, 1)
 
 /* Those that can happen, when there are others. */
 static void __attribute__((noinline)) close_ranks(const Items *items, Py_ssize_t gaps)
@@ -181,24 +205,27 @@ static void __attribute__((noinline)) close_ranks(const Items *items, Py_ssize_t
     }
 }
 
+/* Look at those from `place` on that are as most are and alike.  Returns the place of the first that is not. */
+static inline Py_ssize_t look_along(const Items *items, Py_ssize_t place, Gaze *gaze, Stale *stale)
+{
+    Case *c = (Case *)items->array[place];
+    if (!Py_IS_TYPE(c, core.case_type) || !c->channel)
+        return place;
+    int sends = c->direction == core.one;
+    if (Py_IS_TYPE(c->channel, core.go_type))
+        return sends ? look_at_go_sends(items, place, gaze, stale) : look_at_go_receives(items, place, gaze, stale);
+    return sends ? look_at_sends(items, place, gaze, stale) : look_at_receives(items, place, gaze, stale);
+}
+
 /* Look at all.  Whether all are such as this file is for. */
 static int look_at_all(const Items *items, Stale *stale)
 {
-    Gaze gaze = {0, 0};
+    Gaze gaze = {0, 0, 0};
     Py_ssize_t place = 0;
     seen.stamp++;
     while (place < items->count) {
-        Case *c = (Case *)items->array[place];
         Py_ssize_t before = place;
-        if (Py_IS_TYPE(c, core.case_type) && c->channel) {
-            int sends = c->direction == core.one;
-            if (Py_IS_TYPE(c->channel, core.go_type))
-                place = sends ? look_at_run(items, place, &gaze, stale, GO, 1)
-                              : look_at_run(items, place, &gaze, stale, GO, 0);
-            else
-                place = sends ? look_at_run(items, place, &gaze, stale, STACKLESS, 1)
-                              : look_at_run(items, place, &gaze, stale, STACKLESS, 0);
-        }
+        place = look_along(items, place, &gaze, stale);
         if (place == before && !look_at(items, place++, &gaze, stale))
             return 0;
     }
@@ -207,6 +234,7 @@ static int look_at_all(const Items *items, Stale *stale)
         close_ranks(items, gaze.never);
     seen.live = items->count - gaze.never;
     seen.ready = gaze.ready;
+    seen.some_send = gaze.some_send;
     return 1;
 }
 
@@ -339,12 +367,18 @@ static void complete(const Peer *peer, int sends, PyObject *value)
     Py_ssize_t count = offers->count, kept = 0;
     for (Py_ssize_t i = 0; i < count; i++) {
         Case *c = offers->cases[i];
-        int others = Py_REFCNT(c) > 2; /* than the queue and the offers */
-        waitq_unlink_case((WaitQueue *)c->link.home, &c->link);
-        more_references((PyObject *)c, others ? -2 : -1);
+        WaitQueue *queue = (WaitQueue *)c->link.home;
+        if (__builtin_expect(queue->length == 1, 1))
+            waitq_unlink_alone(queue, &c->link);
+        else
+            waitq_unlink(queue, &c->link);
         c->offers = Py_None;
-        if (!others)
+        if (__builtin_expect(Py_REFCNT(c) > 2, 1)) { /* somebody else has it, too */
+            more_references((PyObject *)c, -2);
+        } else {
+            more_references((PyObject *)c, -1);
             offers->cases[kept++] = c;
+        }
     }
     offers->count = kept;
     more_references(Py_None, count);
@@ -540,6 +574,31 @@ static inline PyObject *commit(Scheduler *sched, int first, PyObject *const *ope
     return park(sched, to, operands);
 }
 
+/* The case joins others in a queue. */
+static void __attribute__((noinline)) join_others(Offers *offers, WaitQueue *queue, Case *c)
+{
+    offers->alike |= queue->tail->is_case && ((Case *)queue->tail)->offers == (PyObject *)offers;
+    waitq_link(queue, &c->link);
+}
+
+/* All the cases join their queues. */
+static inline void join_queues(Offers *offers, Py_ssize_t count, int some_send)
+{
+    memcpy(offers->cases, seen.cases, (size_t)count * sizeof(Case *));
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Case *c = seen.cases[i];
+        Channel *ch = (Channel *)c->channel;
+        int sends = some_send && c->direction == core.one;
+        WaitQueue *queue = (WaitQueue *)(sends ? ch->senders : ch->receivers);
+        if (__builtin_expect(!queue->tail, 1))
+            waitq_link_alone(queue, &c->link);
+        else
+            join_others(offers, queue, c);
+        c->offers = (PyObject *)offers; /* in the place of None, see is_usual() */
+        more_references((PyObject *)c, 2);
+    }
+}
+
 /* Offer all the cases, and wait.  Steals a reference to `offers`, which are empty.  The same as commit(). */
 static inline PyObject *post(Scheduler *sched, Offers *offers, PyObject *const *operands)
 {
@@ -551,16 +610,10 @@ static inline PyObject *post(Scheduler *sched, Offers *offers, PyObject *const *
         offers_unused(offers);
         return NULL;
     }
-    for (Py_ssize_t i = 0; i < seen.live; i++) {
-        Case *c = seen.cases[i];
-        Channel *ch = (Channel *)c->channel;
-        WaitQueue *queue = (WaitQueue *)(c->direction == core.one ? ch->senders : ch->receivers);
-        offers->alike |= queue->tail && queue->tail->is_case && ((Case *)queue->tail)->offers == (PyObject *)offers;
-        offers->cases[i] = c;
-        c->offers = (PyObject *)offers; /* in the place of None, see is_usual() */
-        waitq_link_case(queue, &c->link);
-        more_references((PyObject *)c, 2);
-    }
+    if (seen.some_send)
+        join_queues(offers, seen.live, 1);
+    else
+        join_queues(offers, seen.live, 0);
     more_references((PyObject *)offers, seen.live);
     more_references(Py_None, -seen.live);
     offers->count = seen.live;

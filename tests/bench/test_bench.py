@@ -41,7 +41,7 @@ WORK = {
 }
 
 #: Instructions per operation with all hooks: up to 15 % above what was counted with Debian's CPython 3.11.2 on x86-64.
-CEILINGS = {"pingpong": 1650, "yield2": 488, "spawn": 1600, "select8": 2700, "select64": 7600}
+CEILINGS = {"pingpong": 1650, "yield2": 488, "spawn": 1600, "select8": 2550, "select64": 6900}
 
 
 def python(hooks: str, *words: str) -> dict:
