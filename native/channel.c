@@ -13,8 +13,10 @@ static PyObject *channel_send(PyObject *self, PyObject *const *args, Py_ssize_t 
         return call_twin_vector(SEND, self, args, nargs, kwnames);
     WaitQueue *receivers = (WaitQueue *)ch->receivers;
     if (!receivers->head) {
-        PyObject *result = wait_in(sched, ch, (WaitQueue *)ch->senders, core.one, args[0], args + 1);
-        return result || PyErr_Occurred() ? result : call_twin_vector(SEND, self, args, nargs, kwnames);
+        Tasklet *to = can_wait(sched, ch, args[0]);
+        if (!to)
+            return call_twin_vector(SEND, self, args, nargs, kwnames);
+        return wait_in(sched, ch, (WaitQueue *)ch->senders, core.one, args[0], to, args + 1);
     }
     if (!receivers->head->is_tasklet)
         return send_to_select(sched, ch, args);
@@ -41,8 +43,10 @@ static inline PyObject *receive(Channel *ch, enum Twin twin, PyObject *const *op
         return call_twin(twin, (PyObject *)ch, operands, 0);
     WaitQueue *senders = (WaitQueue *)ch->senders;
     if (!senders->head) {
-        PyObject *result = wait_in(sched, ch, (WaitQueue *)ch->receivers, core.minus_one, Py_None, operands);
-        return result || PyErr_Occurred() ? result : call_twin(twin, (PyObject *)ch, operands, 0);
+        Tasklet *to = can_wait(sched, ch, Py_None);
+        if (!to)
+            return call_twin(twin, (PyObject *)ch, operands, 0);
+        return wait_in(sched, ch, (WaitQueue *)ch->receivers, core.minus_one, Py_None, to, operands);
     }
     if (!senders->head->is_tasklet)
         return receive_from_select(sched, ch, twin, operands);

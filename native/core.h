@@ -167,10 +167,9 @@ PyObject *park(Scheduler *sched, Tasklet *to, PyObject *const *operands);
  * cannot be told here. */
 Tasklet *successor(Scheduler *sched);
 
-/* The running tasklet waits in `queue`, with `value`; whoever is next goes on.  Returns what park() does; or NULL
- * without an exception, and nothing has changed, when the Python twin must do it. */
-static inline PyObject *wait_in(Scheduler *sched, Channel *ch, WaitQueue *queue, PyObject *direction, PyObject *value,
-                                PyObject *const *operands)
+/* Whether the running tasklet can wait at this channel here, with `value`: who goes on then, borrowed.  NULL when the
+ * Python twin must do it. */
+static inline Tasklet *can_wait(Scheduler *sched, const Channel *ch, const PyObject *value)
 {
     Tasklet *me = current_of(sched);
     RunQueue *ring = ring_of(sched);
@@ -179,8 +178,16 @@ static inline PyObject *wait_in(Scheduler *sched, Channel *ch, WaitQueue *queue,
     Tasklet *to = ring->length > 1 ? (Tasklet *)me->link.next : successor(sched);
     if (ring->length == 1 && Py_IS_TYPE(value, (PyTypeObject *)core.bomb))
         return NULL; /* see refill() in sched.py */
-    if (!to || !can_switch(sched, to))
-        return NULL;
+    return to && can_switch(sched, to) ? to : NULL;
+}
+
+/* The running tasklet waits in `queue`, with `value`, and `to` goes on, as can_wait() has said.  Returns what park()
+ * does. */
+static inline PyObject *wait_in(Scheduler *sched, Channel *ch, WaitQueue *queue, PyObject *direction, PyObject *value,
+                                Tasklet *to, PyObject *const *operands)
+{
+    Tasklet *me = current_of(sched);
+    RunQueue *ring = ring_of(sched);
     put(&me->tempval, Py_NewRef(value));
     put(&me->channel, Py_NewRef(ch));
     put(&me->direction, Py_NewRef(direction));

@@ -237,12 +237,15 @@ PyObject *go_send(Channel *ch, PyObject *const *args)
     PyObject *result = NULL;
     if (!sched || ch->closing != Py_False || is_bomb(args[0]) || args[0] == core.CLOSED)
         return call_twin(SEND, (PyObject *)ch, args, 1);
-    if (((WaitQueue *)ch->receivers)->head)
+    if (((WaitQueue *)ch->receivers)->head) {
         result = go_meet(sched, ch, (WaitQueue *)ch->receivers, 1, args[0]);
-    else if (buffer_of(ch)->count < ((GoChannel *)ch)->most)
+    } else if (buffer_of(ch)->count < ((GoChannel *)ch)->most) {
         result = go_put(ch, args[0]) < 0 ? NULL : Py_NewRef(Py_None);
-    else
-        result = wait_in(sched, ch, (WaitQueue *)ch->senders, core.one, args[0], args + 1);
+    } else {
+        Tasklet *to = can_wait(sched, ch, args[0]);
+        if (to)
+            return wait_in(sched, ch, (WaitQueue *)ch->senders, core.one, args[0], to, args + 1);
+    }
     return result || PyErr_Occurred() ? result : call_twin(SEND, (PyObject *)ch, args, 1);
 }
 
@@ -283,12 +286,12 @@ static PyObject *go_receive(Channel *ch, enum Wants wants, enum Twin twin, PyObj
     } else if (ch->closing == Py_True) {
         value = Py_NewRef(core.CLOSED);
     } else {
+        Tasklet *to = can_wait(sched, ch, Py_None);
+        if (!to)
+            return call_twin(twin, (PyObject *)ch, operands, 0);
         here.current->wants = (char)wants;
         here.current->odd |= wants == WANTS_PAIR;
-        value = wait_in(sched, ch, (WaitQueue *)ch->receivers, core.minus_one, Py_None, operands);
-        if (value || PyErr_Occurred())
-            return value;
-        here.current->wants = 0;
+        return wait_in(sched, ch, (WaitQueue *)ch->receivers, core.minus_one, Py_None, to, operands);
     }
     return value ? go_delivers(wants, value) : call_twin(twin, (PyObject *)ch, operands, 0);
 }
