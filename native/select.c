@@ -539,14 +539,23 @@ static PyObject *commit_alone(Scheduler *sched, Case *chosen, uint64_t *state)
     return happened(chosen, value);
 }
 
-/* Make one of the cases happen that are ready: the first, or one of all.  What select returns; or NULL without an
- * exception, and nothing has changed, when the Python twin must do it. */
-static inline PyObject *commit(Scheduler *sched, int first, PyObject *const *operands)
+/* What a select comes to.  With neither of them nothing has changed and the Python twin must do it, or else an
+ * exception is set. */
+typedef struct Outcome {
+    PyObject *result; /* what it returns, a new reference; or NULL */
+    Tasklet *to;      /* who goes on, borrowed, when there is nothing left to do but to park; or NULL */
+} Outcome;
+#define TO_TWIN           ((Outcome){NULL, NULL})
+#define RETURNS(object)   ((Outcome){(object), NULL})
+#define PARKS_FOR(object) ((Outcome){NULL, (object)})
+
+/* Make one of the cases happen that are ready: the first, or one of all. */
+static inline Outcome commit(Scheduler *sched, int first)
 {
     Tasklet *me = current_of(sched);
     Generator *rng = generator_of(sched);
     if (!rng || me->tempval != Py_None)
-        return NULL;
+        return TO_TWIN;
     Peer peer = {.state = rng->state};
     Case *chosen = seen.now[first || seen.ready == 1 ? 0 : generator_below(&peer.state, (uint64_t)seen.ready)];
     int sends = chosen->direction == core.one;
@@ -556,22 +565,22 @@ static inline PyObject *commit(Scheduler *sched, int first, PyObject *const *ope
     int switches = ch->preference == (sends ? core.minus_one : core.one);
     if (ch->schedule_all != Py_False ||
         (sends && (!value || is_bomb(value) || Py_IS_TYPE(value, (PyTypeObject *)core.late))))
-        return NULL;
+        return TO_TWIN;
     if (is_alone(ch, sends))
-        return commit_alone(sched, chosen, &peer.state);
+        return RETURNS(commit_alone(sched, chosen, &peer.state));
     if (!find_peer(sched, ch, queue, sends, value, &peer) || (switches && !can_switch(sched, peer.task)))
-        return NULL;
+        return TO_TWIN;
     Tasklet *to = peer.task;
     rng->state = peer.state;
     PyObject *received = meet(&peer, queue, sends, value);
     if (!switches) {
         join_end(ring_of(sched), to);
-        return happened(chosen, received);
+        return RETURNS(happened(chosen, received));
     }
     put(&me->tempval, received);
     join_head(ring_of(sched), to);
     parks_with(Py_NewRef(chosen));
-    return park(sched, to, operands);
+    return PARKS_FOR(to);
 }
 
 /* The case joins others in a queue. */
@@ -599,8 +608,8 @@ static inline void join_queues(Offers *offers, Py_ssize_t count, int some_send)
     }
 }
 
-/* Offer all the cases, and wait.  Steals a reference to `offers`, which are empty.  The same as commit(). */
-static inline PyObject *post(Scheduler *sched, Offers *offers, PyObject *const *operands)
+/* Offer all the cases.  Steals a reference to `offers`, which are empty. */
+static inline Outcome post(Scheduler *sched, Offers *offers)
 {
     Tasklet *me = current_of(sched);
     RunQueue *ring = ring_of(sched);
@@ -608,7 +617,7 @@ static inline PyObject *post(Scheduler *sched, Offers *offers, PyObject *const *
     if (me->block_trap != Py_False || me->tempval != Py_None || me->offers != Py_None || !to ||
         !can_switch(sched, to) || here.current->chosen) {
         offers_unused(offers);
-        return NULL;
+        return TO_TWIN;
     }
     if (seen.some_send)
         join_queues(offers, seen.live, 1);
@@ -625,7 +634,7 @@ static inline PyObject *post(Scheduler *sched, Offers *offers, PyObject *const *
     parks_with((PyObject *)offers);
     if (!ring->head)
         runq_link(ring, NULL, (Link *)Py_NewRef(to));
-    return park(sched, to, operands);
+    return PARKS_FOR(to);
 }
 
 /* So often a select looks anew, because other code may have run. */
@@ -634,8 +643,8 @@ enum { MOST_LOOKS = 10 };
 /* What is to be done when no case is ready; NOTHING_PLAIN: not even looked here. */
 enum Otherwise { WAIT, GIVE_UP, ASK_TWIN, NOTHING_PLAIN };
 
-/* select() of these cases.  The same as commit(). */
-static PyObject *select_plainly(PyObject *cases, int first, enum Otherwise otherwise, PyObject *const *operands)
+/* select() of these cases. */
+static Outcome __attribute__((noinline)) select_plainly(PyObject *cases, int first, enum Otherwise otherwise)
 {
     Offers *offers = NULL;
     for (int i = 0; i < MOST_LOOKS; i++) {
@@ -654,17 +663,17 @@ static PyObject *select_plainly(PyObject *cases, int first, enum Otherwise other
                     break;
                 continue;
             }
-            return post(sched, offers, operands);
+            return post(sched, offers);
         }
         if (offers)
             offers_unused(offers);
         if (saw == TWIN || (!seen.ready && otherwise == ASK_TWIN))
-            return NULL;
-        return seen.ready ? commit(sched, first, operands) : Py_NewRef(core.DEFAULT);
+            return TO_TWIN;
+        return seen.ready ? commit(sched, first) : RETURNS(Py_NewRef(core.DEFAULT));
     }
     if (offers)
         offers_unused(offers);
-    return NULL;
+    return TO_TWIN;
 }
 
 /* Whether that is a time to wait, and more than none. */
@@ -699,12 +708,11 @@ static inline enum Otherwise otherwise(PyObject *const *args, Py_ssize_t nargs, 
 static inline PyObject *select_as(enum Twin twin, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     enum Otherwise how = otherwise(args, nargs, kwnames);
-    if (how != NOTHING_PLAIN) {
-        PyObject *const *operands = args + nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
-        PyObject *result = select_plainly(args[0], twin == PRI_SELECT, how, operands);
-        if (result || PyErr_Occurred())
-            return result;
-    }
+    Outcome outcome = how == NOTHING_PLAIN ? TO_TWIN : select_plainly(args[0], twin == PRI_SELECT, how);
+    if (outcome.to)
+        return park(my_sched, outcome.to, args + nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
+    if (outcome.result || PyErr_Occurred())
+        return outcome.result;
     return call_twin_vector(twin, NULL, args, nargs, kwnames);
 }
 
