@@ -9,7 +9,7 @@ typedef struct Call {
 
 PyObject *business_begin(Business *business, ModuleState *state, PyObject *function, PyObject *args, PyObject *kwargs)
 {
-    if (business->call) {
+    if (business->call || business->function) {
         PyErr_SetString(PyExc_RuntimeError, "the stack is in use");
         return NULL;
     }

@@ -45,6 +45,9 @@ int chanlab_add_arena(PyObject *module);
  */
 static inline ModuleState *state_of(PyObject *self) { return PyType_GetModuleState(Py_TYPE(self)); }
 
+/* For what is to be inlined whatever the compiler thinks. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 /* links.c: how often a case of a blocked select may have left its queue, or its select, by other ways than select.c's.
  */
 extern uint64_t links_disturbed __attribute__((visibility("hidden")));

@@ -29,6 +29,9 @@ Fiber *fiber_made(PyTypeObject *type)
     self->sp = NULL;
     self->after_sp = NULL;
     self->steady = 0;
+#ifdef __SANITIZE_ADDRESS__
+    self->fake = NULL;
+#endif
     self->state.context = NULL;
     self->tracing = (Tracing){0};
     self->operands = NULL;
@@ -75,14 +78,14 @@ Fiber *fiber_running(ModuleState *state)
 static void end(Fiber *self)
 {
 #ifdef CHANLAB_GREENLETS
-    if (on_greenlets) {
+    if (on_greenlets)
         green_end(self);
-        return;
-    }
 #endif
 #ifdef CHANLAB_SWAP
-    private_end(self);
+    if (!on_greenlets)
+        private_end(self);
 #endif
+    self->frames.root = NULL;
 }
 
 /* Let go of a stack that was left, now that another one runs. */
@@ -208,6 +211,7 @@ PyObject *fiber_begin_again(Fiber *stack, Tasklet *task)
 {
     PyThreadState *ts = here.ts;
     PyObject *context = context_of(task), *old = ts->context;
+    stack->steady = 0; /* what it knows is of the tasklet before */
     hand_over_business(stack, task);
     if (context == old)
         return NULL;

@@ -32,7 +32,7 @@ typedef struct Fiber {
     };
     /* What every swap needs stands together: */
     unsigned char phase;       /* enum Phase */
-    unsigned char steady;      /* it gave way to the same one twice, */
+    unsigned char steady;      /* it gave way to the same one twice (here, where there is room: see Tasklet.after), */
     unsigned char after_lines; /* whose frames end so many cache lines above after_sp */
     char odd;                  /* something was thrown at it, or its tracing was set, while it was parked */
     char begun;                /* with a greenlet: it has begun */
@@ -40,7 +40,7 @@ typedef struct Fiber {
     PyThreadState *ts;         /* its thread; NULL before it begins */
     PyObject *const *operands; /* where its innermost frame's operands end while it is parked; NULL when not known */
     State state;               /* while it does not run */
-    Frames frames;             /* its frames while it is parked; their root is known from its beginning on */
+    Frames frames; /* its frames while it is parked; their root is known from its beginning on, but for greenlets */
 
     PyObject *thrown;        /* the exception to raise when it goes on, owned; or NULL */
     PyObject *chosen;        /* what it parked with in a select, see select.c; owned, or NULL */

@@ -196,7 +196,7 @@ static PyObject *fiber_start(PyObject *self, PyObject *arguments)
     if (!state || !PyArg_ParseTuple(arguments, "OOO!O!", &same, &function, &PyTuple_Type, &args, &PyDict_Type, &kwargs))
         return NULL;
     PyObject *call = business_begin(&stack->business, state, function, args, kwargs);
-    if (call)
+    if (call && on_greenlets) /* a private stack has known where its frames begin since it had its memory */
         frames_begin(&stack->frames);
     return call;
 }

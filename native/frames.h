@@ -6,7 +6,8 @@
 
 /* What is known of the frames of a stack. */
 typedef struct Frames {
-    void *root;          /* the memory that its frames begin in, borrowed: no other stack has the same; or NULL */
+    void *root; /* the memory that its frames begin in: no other stack has the same; or NULL.  Of a private stack it is
+                   the only address of all of its memory, which is given back by it: so nobody changes it */
     struct Known *known; /* its frames while it is parked, innermost first; owned */
     int count, room;     /* how many there are, and how many there is room for */
 } Frames;

@@ -196,7 +196,6 @@ void green_end(Fiber *self)
     if (Py_REFCNT(self->greenlet) > 1 && PyGreenlet_SetParent(greenlet_of(self), greenlet_of(self->parent)) < 0)
         PyErr_Clear();
     Py_CLEAR(self->greenlet);
-    self->frames.root = NULL;
 }
 
 int green_on_own_stack(Fiber *me, PyThreadState *ts)

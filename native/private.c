@@ -30,9 +30,5 @@ int private_begin(Fiber *self, PyThreadState *ts)
     return 0;
 }
 
-void private_end(Fiber *self)
-{
-    slab_give(self->frames.root);
-    self->frames.root = NULL;
-}
+void private_end(Fiber *self) { slab_give(self->frames.root); }
 #endif

@@ -42,7 +42,8 @@ static inline void waitq_unlink(WaitQueue *q, Link *node)
 }
 
 /* Both once more for a select, most of whose cases wait alone, where half as many writes will do: when nobody is in the
- * queue, and when nobody else is.  Where a single tasklet waits, the longer way is the faster one. */
+ * queue, and when nobody else is.  The neighbours of a node that is in no queue are NULL, and those of one that is
+ * alone. Where a single tasklet waits, the longer way is the faster one. */
 static inline void waitq_link_alone(WaitQueue *q, Link *node)
 {
     node->home = (PyObject *)q;

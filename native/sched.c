@@ -2,8 +2,8 @@
  *
  * park() is the one place where tasklets leave their stacks and come back: the processor predicts the return of a swap
  * by where the last one came from, and is right only if all come from one place and go back through the same call. That
- * halves the cost of a switch.  Hence also METH_FASTCALL | METH_KEYWORDS for whatever may park, and park() called last.
- */
+ * halves the cost of a switch.  Hence also METH_FASTCALL | METH_KEYWORDS for whatever may park, and park() called last,
+ * but for run(). */
 #include "core.h"
 #include "guests.h"
 #include "select.h"
@@ -218,7 +218,7 @@ static PyObject *__attribute__((noinline)) stay(Scheduler *sched, Tasklet *me)
  * gone, so nobody looks what is there. */
 enum { FIBER_LINES = 3, C_LINES = 6, FRAME_LINES = 3 }; /* what is touched first; fewer help less, more no more */
 
-FETCHES fetch_stack(const char *sp, const char *top)
+ALWAYS_INLINE void fetch_stack(const char *sp, const char *top)
 {
     fetch(sp, C_LINES);
     fetch(top - FRAME_LINES * CACHE_LINE, FRAME_LINES);
@@ -227,14 +227,15 @@ FETCHES fetch_stack(const char *sp, const char *top)
 /* The running tasklet, `mine`, gives way to one whose stack is `to`: note it for the next time. */
 static inline void note_successor(Tasklet *mine, Fiber *me, const Fiber *to)
 {
-    const char *top = (const char *)to->state.top;
-    me->steady = mine->after == (const char *)to;
+    const char *sp = to->sp, *top = (const char *)to->state.top;
+    size_t lines = ((size_t)(top - sp) + CACHE_LINE - 1) / CACHE_LINE;
+    me->steady = mine->after == (const char *)to && lines <= UCHAR_MAX;
     mine->after = (const char *)to;
-    me->after_sp = to->sp;
-    me->after_lines = (unsigned char)((top - me->after_sp + CACHE_LINE - 1) / CACHE_LINE);
+    me->after_sp = sp;
+    me->after_lines = (unsigned char)lines;
 }
 
-FETCHES look_ahead(const Tasklet *to, const Fiber *target)
+ALWAYS_INLINE void look_ahead(const Tasklet *to, const Fiber *target)
 {
     const Tasklet *next = (const Tasklet *)to->link.next;
     if (target->steady) {
@@ -260,7 +261,10 @@ PyObject *__attribute__((noinline)) park(Scheduler *sched, Tasklet *to, PyObject
     if (fiber_swap(me, target, ts) < 0)
         return stay(sched, mine);
     PyObject *value = resume(sched);
-    return is_odd(sched, value) ? resume_oddly(sched, value) : value;
+    if (is_odd(sched, value))
+        return resume_oddly(sched, value);
+    here.current->wants = 0;
+    return value;
 }
 
 /* Whom the innermost run() or the end of the ring wakes: borrowed; NULL when it takes more thought. */

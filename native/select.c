@@ -183,15 +183,15 @@ static inline Py_ssize_t look_at_run(const Items *items, Py_ssize_t place, Gaze 
     return place;
 }
 
-#define RUN(name, kind, sends)                                                                                         \
+#define LOOK_AT(name, kind, sends)                                                                                     \
     static Py_ssize_t __attribute__((noinline)) name(const Items *items, Py_ssize_t place, Gaze *gaze, Stale *stale)   \
     {                                                                                                                  \
         return look_at_run(items, place, gaze, stale, kind, sends);                                                    \
     }
-RUN(look_at_receives, STACKLESS, 0)
-RUN(look_at_sends, STACKLESS, 1)
-RUN(look_at_go_receives, GO, 0)
-RUN(look_at_go_sends, GO, 1)
+LOOK_AT(look_at_receives, STACKLESS, 0)
+LOOK_AT(look_at_sends, STACKLESS, 1)
+LOOK_AT(look_at_go_receives, GO, 0)
+LOOK_AT(look_at_go_sends, GO, 1)
 
 /* Those that can happen, when there are others. */
 static void __attribute__((noinline)) close_ranks(const Items *items, Py_ssize_t gaps)

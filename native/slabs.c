@@ -41,8 +41,8 @@ enum { PAGES_BETWEEN = 17 };
 
 /* For the same reason the boundaries do not all lie at the same place of their page: else the stacks of some hundred
  * tasklets fill the few lines of the caches that these places can be in.  Each lies so much further up than the one
- * before, between three and six eighths of a page: there is room below for the C stack of a plain tasklet that waits,
- * and above for its frames. */
+ * before, and round and round, between three and six eighths of a page: there is room below for the C stack of a plain
+ * tasklet that waits, and above for its frames. */
 enum { SHIFT = 5 * 64, LOWEST_EIGHTH = 3, EIGHTHS = 3 };
 
 /* With mprotect() each guard page costs two of the mappings that a process may have (65,530 by default). */

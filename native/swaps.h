@@ -21,11 +21,9 @@ static inline int fiber_begin(Fiber *self, PyThreadState *ts)
 
 enum { CACHE_LINE = 64 };
 
-/* GCC drops a call of a function that does nothing but prefetch, unless it must inline it. */
-#define FETCHES static inline __attribute__((always_inline)) void
-
-/* Have the processor fetch so many cache lines from `start` on, without waiting for them; there need be nothing. */
-FETCHES fetch(const char *start, int lines)
+/* Have the processor fetch so many cache lines from `start` on, without waiting for them; there need be nothing.  GCC
+ * drops calls of what only fetches, unless it must inline it. */
+ALWAYS_INLINE void fetch(const char *start, int lines)
 {
     for (int i = 0; i < lines; i++)
         __builtin_prefetch(start + i * CACHE_LINE);

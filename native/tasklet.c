@@ -10,7 +10,7 @@ static vectorcallfunc setup;
 #define NONE_FIELDS(X)  X(channel) X(context) X(greenlet) X(label) X(offers) X(sched) X(stack) X(tempval)
 #define FALSE_FIELDS(X) X(alive) X(atomic) X(block_trap) X(ignore_nesting)
 
-/* Tasklets that are gone, for the next ones: their fields are as bare() leaves them. */
+/* Tasklets that are gone, for the next ones: their fields are as bare() leaves them, but for what they gave way to. */
 enum { MOST_KEPT = 256 };
 static struct {
     int count;

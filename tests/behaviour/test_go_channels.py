@@ -6,6 +6,7 @@ import random
 
 import pytest
 import stackless
+from chanlab.channel import CLOSED
 from gochan import ClosedError, chan, close, go, nil
 from stackless import channel, getmain, run, schedule, tasklet
 
@@ -211,6 +212,25 @@ def test_nil_channel():
         assert not task.alive
     assert nil.balance == 0
     assert pickle.loads(pickle.dumps(nil)) is nil
+
+
+@pytest.mark.parametrize("first", ["receive", "receive_ok", "next"])
+@pytest.mark.parametrize("then", ["receive", "schedule"])
+def test_only_a_receive_from_a_go_channel_makes_something_of_closed(first, then):
+    """What comes from elsewhere, though it be the same object, is passed on as it is."""
+    g, c, got = chan(), channel(), []
+
+    def main():
+        {"receive": g.receive, "receive_ok": g.receive_ok, "next": lambda: next(g)}[first]()
+        got.append(c.receive() if then == "receive" else schedule(CLOSED))
+
+    blocked(main)
+    g.send(1)
+    run()
+    if then == "receive":
+        c.send(CLOSED)
+    run()
+    assert got == [CLOSED]
 
 
 # -- the end of all -----------------------------------------------------------------------------------------------------

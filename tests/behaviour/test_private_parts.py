@@ -216,3 +216,41 @@ if Fiber.__name__ == "Fiber":
 print("alive")
 """,
     )
+
+
+@pytest.mark.parametrize("whose", ["t._stack", "here().main._stack", "getattr(here().hub, 'switch').__self__"])
+def test_stack_that_is_started_twice(script, whose):
+    """It has been in use since it began; what it knows of its memory stays as it is."""
+    survives(
+        script,
+        f"""
+def deep(n, ch):
+    return deep(n - 1, ch) if n else ch.receive()
+
+def go():
+    t = tasklet(schedule)()
+    schedule()
+    attempt(lambda: {whose}.start(stackless.getcurrent()._greenlet, print, (), {{}}))
+    stackless.run()
+    ch = channel()
+    for _ in range(4):
+        tasklet(deep)(20, ch)
+    stackless.run()
+    for _ in range(4):
+        ch.send(None)
+go()
+print("alive")
+""",
+    )
+
+
+def test_stack_in_use_says_so(script):
+    ended = script(
+        NOISY
+        + """
+t = tasklet(schedule)()
+schedule()
+t._stack.start(t._greenlet, print, (), {})
+"""
+    )
+    assert ended.stderr.endswith("RuntimeError: the stack is in use\n"), ended
