@@ -8,7 +8,7 @@
 
 typedef struct Case {
     Link link;
-    PyObject *offers, *element, *ok, *guard; /* in this order, see is_usual() in select.c */
+    PyObject *offers, *element, *ok, *guard; /* in this order, see is_usual() in look.c */
     PyObject *index, *value, *direction, *channel, *callback;
 } Case;
 
