@@ -198,8 +198,8 @@ static inline PyObject *wait_in(Scheduler *sched, Channel *ch, WaitQueue *queue,
     return park(sched, to, operands);
 }
 
-/* Call the Python twin of a method (self not NULL) or function.  `args` may be NULL when there are none and nobody
- * knows where they would be among the operands of the calling frame.  New reference, or NULL. */
+/* twins.c: call the Python twin of a method (self not NULL) or function.  `args` may be NULL when there are none and
+ * nobody knows where they would be among the operands of the calling frame.  New reference, or NULL. */
 PyObject *call_twin(enum Twin which, PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *call_twin_vector(enum Twin which, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 PyObject *call_twin_with(enum Twin which, PyObject *self, PyObject *args, PyObject *kwargs);
@@ -230,6 +230,7 @@ int chanlab_add_tasklet(PyObject *module);
 int chanlab_add_channel(PyObject *module);
 int chanlab_add_gochan(PyObject *module);
 int chanlab_add_sched(PyObject *module);
+int chanlab_add_twins(PyObject *module);
 int chanlab_add_rng(PyObject *module);
 int chanlab_add_cases(PyObject *module);
 int chanlab_add_select(PyObject *module);
