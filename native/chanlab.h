@@ -40,6 +40,7 @@ int chanlab_add_depths(PyObject *module);
 int chanlab_add_stack(PyObject *module);
 int chanlab_add_fiber(PyObject *module);
 int chanlab_add_arena(PyObject *module);
+int chanlab_add_copies(PyObject *module);
 
 /* The state of the module that the final heap type of `self` belongs to; NULL with TypeError when the module is gone.
  */

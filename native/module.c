@@ -34,7 +34,7 @@ static int module_exec(PyObject *module)
         return -1;
     if (chanlab_add_links(module) < 0 || chanlab_add_waitq(module) < 0 || chanlab_add_runq(module) < 0 ||
         chanlab_add_tracing(module) < 0 || chanlab_add_depths(module) < 0 || chanlab_add_stack(module) < 0 ||
-        chanlab_add_fiber(module) < 0 || chanlab_add_arena(module) < 0) {
+        chanlab_add_fiber(module) < 0 || chanlab_add_arena(module) < 0 || chanlab_add_copies(module) < 0) {
         if (!PyErr_Occurred()) /* CPython forgets to say so when a type's name finds no memory */
             PyErr_NoMemory();
         return -1;

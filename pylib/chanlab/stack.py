@@ -88,6 +88,8 @@ if hooks._chanlab is not None:
     hooks._chanlab.use_loop_depths(_loop_depths)
     if "arena" in hooks.NATIVE:
         hooks._chanlab.keep_chunks()
+        if "switch:private" not in hooks.NATIVE:
+            hooks._chanlab.keep_copies()
     if sys.settrace is not hooks._chanlab.settrace:
         hooks._chanlab.hide_frames(sys.settrace, sys.setprofile, OWN_FILES)
         sys.settrace = hooks._chanlab.settrace
