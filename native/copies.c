@@ -26,39 +26,40 @@ typedef struct Shelf {
 /* Of the process, like the allocator itself; CPython's lock guards it. */
 static struct {
     PyMemAllocatorEx below;
-    Shelf shelves[LARGEST / STEP + 1]; /* by size / STEP */
-    struct {
-        void *block; /* one in use, and where it belongs; the last one whose address led to this slot */
-        Shelf *shelf;
-    } slots[SLOTS];
+    Shelf shelves[LARGEST / STEP + 1]; /* by their size in steps */
+    void *blocks[SLOTS];               /* those in use, the last one whose address led to a slot, */
+    unsigned char sizes[SLOTS];        /* and how large it is, in steps */
 } cache;
 
-static inline size_t slot_of(const void *block) { return ((uintptr_t)block >> 4 ^ (uintptr_t)block >> 16) % SLOTS; }
+/* Neighbours of the usual size, two tasklets' copies, do not meet in a slot, and share a line of the processor's cache.
+ */
+static inline size_t slot_of(const void *block) { return ((uintptr_t)block >> 10) % SLOTS; }
 
 static void *copies_malloc(void *Py_UNUSED(ctx), size_t size)
 {
     if (size < SMALLEST || size > LARGEST)
         return cache.below.malloc(cache.below.ctx, size);
-    Shelf *shelf = &cache.shelves[(size + STEP - 1) / STEP];
+    size_t steps = (size + STEP - 1) / STEP;
+    Shelf *shelf = &cache.shelves[steps];
     void *block = shelf->kept;
     if (block) {
         shelf->kept = shelf->kept->next;
         shelf->count--;
     } else {
-        block = cache.below.malloc(cache.below.ctx, (size + STEP - 1) / STEP * STEP);
+        block = cache.below.malloc(cache.below.ctx, steps * STEP);
     }
     size_t slot = slot_of(block);
-    cache.slots[slot].block = block;
-    cache.slots[slot].shelf = shelf;
+    cache.blocks[slot] = block;
+    cache.sizes[slot] = (unsigned char)steps;
     return block;
 }
 
 static void copies_free(void *Py_UNUSED(ctx), void *block)
 {
     size_t slot = slot_of(block);
-    Shelf *shelf = cache.slots[slot].block == block && block ? cache.slots[slot].shelf : NULL;
+    Shelf *shelf = cache.blocks[slot] == block && block ? &cache.shelves[cache.sizes[slot]] : NULL;
     if (shelf)
-        cache.slots[slot].block = NULL;
+        cache.blocks[slot] = NULL;
     if (!shelf || shelf->count >= MOST) {
         cache.below.free(cache.below.ctx, block);
         return;
@@ -73,8 +74,8 @@ static void *copies_realloc(void *ctx, void *block, size_t size)
     if (!block)
         return copies_malloc(ctx, size);
     size_t slot = slot_of(block);
-    if (cache.slots[slot].block == block)
-        cache.slots[slot].block = NULL;
+    if (cache.blocks[slot] == block)
+        cache.blocks[slot] = NULL;
     return cache.below.realloc(cache.below.ctx, block, size);
 }
 
