@@ -20,7 +20,8 @@ struct Started;
 typedef struct Tasklet {
     Link link;
     PyObject *block_trap, *channel, *direction, *greenlet, *sched, *tempval; /* what every operation needs */
-    const char *after; /* where the Fiber of whom it gave way to last was, see note_successor() in sched.c */
+    const char *after; /* where the Fiber of whom it gave way to last was, see note_successor() in sched.c; here, since
+                          it takes no memory here, as it would in the Fiber */
     PyObject *alive, *atomic, *context, *ignore_nesting, *label, *offers, *stack;
     vectorcallfunc setup; /* t(...) */
     Py_ssize_t number;

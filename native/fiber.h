@@ -32,7 +32,7 @@ typedef struct Fiber {
     };
     /* What every swap needs stands together: */
     unsigned char phase;       /* enum Phase */
-    unsigned char steady;      /* it gave way to the same one twice (here, where there is room: see Tasklet.after), */
+    unsigned char steady;      /* it gave way to the same one twice (who that is, the Tasklet knows), */
     unsigned char after_lines; /* whose frames end so many cache lines above after_sp */
     char odd;                  /* something was thrown at it, or its tracing was set, while it was parked */
     char begun;                /* with a greenlet: it has begun */

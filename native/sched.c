@@ -207,7 +207,7 @@ PyObject *__attribute__((noinline)) park(Scheduler *sched, Tasklet *to, PyObject
     PyObject *value = resume(sched);
     if (is_odd(sched, value))
         return resume_oddly(sched, value);
-    here.current->wants = 0;
+    here.current->wants = 0; /* it has come: CLOSED, when a program sends it by other ways, is a value */
     return value;
 }
 

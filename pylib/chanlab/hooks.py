@@ -37,7 +37,7 @@ HOOKS = {
     "sched": "schedule, block, wake, run, task end and error delivery",
     "switch": "from one tasklet's stack to another's (python, greenlet, private)",
     "spawn": "tasklet creation, binding, start",
-    "arena": "a cache for CPython's frame chunks, greenlet's stacks",
+    "arena": "caches for CPython's frame chunks and greenlet's copies",
 }
 
 
