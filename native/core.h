@@ -258,7 +258,15 @@ int fiber_for(Tasklet *task, Scheduler *sched);
 int fiber_is_as_new(const Fiber *stack, const PyObject *hub);
 /* It is to run `task` now.  Returns the Context that ran on it, which is the caller's; or NULL if that runs on. */
 PyObject *fiber_begin_again(Fiber *stack, Tasklet *task);
-void fiber_let_go(Fiber *left);
+/* It is over, and nobody runs on its stack any more. */
+void fiber_end(Fiber *self);
+/* Let go of a stack that was left, now that another one runs. */
+static inline void fiber_let_go(Fiber *left)
+{
+    if (left->phase == OVER)
+        fiber_end(left);
+    Py_DECREF(left);
+}
 /* The exception that is set is thrown at a stack instead. */
 void fiber_throw_set(Fiber *to);
 /* Raise what was thrown at the stack that runs. */
@@ -267,8 +275,11 @@ void fiber_raise(Fiber *me);
  * reference to `value`.  New reference, or NULL: StopIteration, MemoryError. */
 PyObject *go_delivers(enum Wants wants, PyObject *value);
 
-/* sched.c: the whole life of a tasklet that the core starts.  Returns who goes on, borrowed; NULL when the hub does,
- * with an exception set when it is to see to that. */
+/* The running stack is over, and nobody else is to go on: its parent does, with the exception that is set, if any.
+ * Returns it, borrowed. */
+Fiber *fiber_parent_goes_on(void);
+
+/* sched.c: the whole life of a tasklet that the core starts, and of its heirs.  Returns who goes on, borrowed. */
 Fiber *core_life(void);
 #endif
 

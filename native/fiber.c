@@ -74,9 +74,9 @@ Fiber *fiber_running(ModuleState *state)
     return here.current;
 }
 
-/* It is over, and nobody runs on its stack any more. */
-static void end(Fiber *self)
+void fiber_end(Fiber *self)
 {
+    Py_CLEAR(self->state.context);
 #ifdef CHANLAB_GREENLETS
     if (on_greenlets)
         green_end(self);
@@ -86,16 +86,6 @@ static void end(Fiber *self)
         private_end(self);
 #endif
     self->frames.root = NULL;
-}
-
-/* Let go of a stack that was left, now that another one runs. */
-void fiber_let_go(Fiber *left)
-{
-    if (left->phase == OVER) {
-        Py_CLEAR(left->state.context);
-        end(left);
-    }
-    Py_DECREF(left);
 }
 
 void fiber_throw_set(Fiber *to)
@@ -131,32 +121,29 @@ static int arrive(void)
     return -1;
 }
 
-/* The running stack is over, and nobody else is to go on: its parent does, and gets its exception. */
-static Fiber *parent_goes_on(int failed)
+Fiber *fiber_parent_goes_on(void)
 {
     Fiber *to = here.current->parent;
     if (here.current->guests)
         guests_leave(here.current);
     while (to->phase != PARKED) /* a thread's own stack is always there */
         to = to->parent;
-    if (failed) {
+    if (PyErr_Occurred())
         fiber_throw_set(to);
-    }
     return to;
 }
 
-Fiber *fiber_live(void)
+/* The life of a stack that Python code made. */
+static Fiber *live_in_python(void)
 {
-    Fiber *to = NULL;
-    PyObject *result = NULL;
-    if (!here.current->run) {
-        to = core_life();
-    } else if (arrive() == 0) {
-        result = PyObject_CallNoArgs(here.current->run);
+    if (arrive() == 0) {
+        PyObject *result = PyObject_CallNoArgs(here.current->run);
         Py_XDECREF(result);
     }
-    return to ? to : parent_goes_on(PyErr_Occurred() != NULL);
+    return fiber_parent_goes_on();
 }
+
+Fiber *fiber_live(void) { return here.current->run ? live_in_python() : core_life(); }
 
 /* The Context that a tasklet begins in, borrowed; NULL for none. */
 static inline PyObject *context_of(const Tasklet *task)

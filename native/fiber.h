@@ -39,8 +39,8 @@ typedef struct Fiber {
     char wants;                /* enum Wants: how it parked in a receive from a Go channel */
     PyThreadState *ts;         /* its thread; NULL before it begins */
     PyObject *const *operands; /* where its innermost frame's operands end while it is parked; NULL when not known */
-    State state;               /* while it does not run */
     Frames frames; /* its frames while it is parked; their root is known from its beginning on, but for greenlets */
+    State state;   /* while it does not run */
 
     PyObject *thrown;        /* the exception to raise when it goes on, owned; or NULL */
     PyObject *chosen;        /* what it parked with in a select, see select.c; owned, or NULL */

@@ -235,8 +235,12 @@ static int fiber_traverse(PyObject *self, visitproc visit, void *arg)
     int stop = business_visit(&stack->business, visit, arg);
     if (stop || stack->phase != PARKED || !stack->parent)
         return stop;
-    if (stack->frames.count || on_greenlets)
+    if (stack->frames.count)
         return frames_visit(&stack->frames, visit, arg);
+#ifdef CHANLAB_GREENLETS
+    if (on_greenlets)
+        return frames_visit_parked(state_of(self), green_top(stack), stack->operands, visit, arg);
+#endif
     return frames_visit_parked(state_of(self), stack->state.PARKED_TOP, stack->operands, visit, arg);
 }
 

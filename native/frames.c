@@ -60,8 +60,7 @@ void frames_begin(Frames *frames)
         frames->root = root_of(PyThreadState_Get()->datastack_chunk);
 }
 
-/* Whether some thread is just running this stack: then what was noted when it was last parked is out of date. */
-static int runs(const Frames *frames)
+int frames_run(const Frames *frames)
 {
     PyThreadState *ts = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
     for (; ts; ts = PyThreadState_Next(ts))
@@ -199,7 +198,7 @@ void frames_park(Frames *frames, ModuleState *state, void *caller, PyObject *con
 {
     PyThreadState *ts = PyThreadState_Get();
     frames->count = 0;
-    if (!frames->root || root_of(ts->datastack_chunk) != frames->root)
+    if (!frames_known() || !frames->root || root_of(ts->datastack_chunk) != frames->root)
         return;
 #if PY_VERSION_HEX >= 0x030D0000
     _PyInterpreterFrame *frame = ts->current_frame;
@@ -272,7 +271,7 @@ void frames_learn(ModuleState *state)
 }
 
 /* Whether the interpreter is being taken down.  Then a daemon thread that was running a stack is no thread any more:
- * its data stack is gone, and runs() does not know it. */
+ * its data stack is gone, and frames_run() does not know it. */
 static int ends(void)
 {
 #if PY_VERSION_HEX >= 0x030D0000
@@ -304,7 +303,7 @@ int frames_visit_parked(ModuleState *state, void *top, PyObject *const *operands
 
 int frames_visit(const Frames *frames, visitproc visit, void *arg)
 {
-    if (!frames->count || ends() || runs(frames))
+    if (!frames->count || ends() || frames_run(frames))
         return 0;
     for (int i = 0; i < frames->count; i++) {
         int stop = visit_frame(&frames->known[i], visit, arg);

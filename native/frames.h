@@ -19,6 +19,8 @@ void frames_begin(Frames *frames);
 /* The stack is about to be parked.  The operands of the frame `caller`, if that is not NULL, end at `operands`. Nothing
  * happens when it is another stack that runs. */
 void frames_park(Frames *frames, ModuleState *state, void *caller, PyObject *const *operands);
+/* Whether some thread is just running this stack: then what was noted when it was last parked is out of date. */
+int frames_run(const Frames *frames);
 /* The innermost frame of this thread, to be compared only; NULL where they are not known. */
 void *frames_innermost(void);
 /* It goes on. */

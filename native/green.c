@@ -32,10 +32,10 @@ static inline PyGreenlet *greenlet_of(const Fiber *fiber) { return (PyGreenlet *
 
 static inline int is_hub(const Fiber *fiber) { return fiber->parent && !fiber->parent->parent; }
 
-/* A new reference, or NULL with an exception set. */
+/* Steals a reference to `greenlet`, which must live for the whole call.  New reference, or NULL with an exception set.
+ */
 static inline PyObject *switch_to(PyObject *greenlet)
 {
-    Py_INCREF(greenlet); /* greenlet wants its target to live for the whole call */
     PyObject *result = PyGreenlet_Switch((PyGreenlet *)greenlet, NULL, NULL);
     Py_DECREF(greenlet);
     return result;
@@ -69,47 +69,52 @@ static int stay(Fiber *me, PyObject *result)
     return -1;
 }
 
-/* Where to switch in order to go on with `to`, borrowed. */
-static PyObject *way_to(const Fiber *me, const Fiber *to)
+static inline PyObject *way_to(const Fiber *to) { return to->at ? to->at : to->greenlet; }
+
+/* Go on with `to`, which has not begun: the hub starts it.  New reference, or NULL with an exception set. */
+static PyObject *__attribute__((noinline)) start(const Fiber *me, const Fiber *to)
 {
     Fiber *hub = to->parent;
-    if (!to->begun && hub && is_hub(hub) && hub != me && hub->phase == PARKED)
-        to = hub;
-    return to->at ? to->at : to->greenlet;
-}
-
-/* Switch to `to`, which may have to begin.  New reference, or NULL with an exception set. */
-static inline PyObject *go_on_with(const Fiber *me, const Fiber *to)
-{
-    PyObject *way = way_to(me, to);
-    if (to->begun || way != to->greenlet)
-        return switch_to(way);
+    if (hub && is_hub(hub) && hub != me && hub->phase == PARKED)
+        return switch_to(Py_NewRef(way_to(hub)));
     unsigned long before = arrivals;
     collects = PyGC_Disable();
-    PyObject *result = switch_to(way);
+    PyObject *result = switch_to(Py_NewRef(to->greenlet));
     if (arrivals == before && collects)
         PyGC_Enable(); /* it has not begun */
     return result;
 }
 
-/* The stack of `me` was left, and something has come back to it with `result`: until it is its turn.  What green_swap()
- * returns. */
-static inline int wait_for_turn(Fiber *me, PyObject *result, unsigned long before)
+/* Switch to `to`, which may have to begin.  New reference, or NULL with an exception set. */
+static inline PyObject *go_on_with(const Fiber *me, const Fiber *to)
 {
-    while (here.current != me) {
-        if (arrivals == before) /* nobody has run */
-            return stay(me, result);
-        Py_XDECREF(result);
-        PyErr_Clear();
-        before = ++arrivals;
-        result = is_hub(me) ? go_on_with(me, here.current) : throw_back(here.current);
-    }
+    return to->begun ? switch_to(Py_NewRef(way_to(to))) : start(me, to);
+}
+
+/* It is the turn of `me`, who goes on with `result`. */
+static inline void take_turn(Fiber *me, PyObject *result)
+{
     arrivals++;
     if (!here.left) /* a greenlet of its own, in which it has gone on, has come back here: nobody else was left */
         here.left = (Fiber *)Py_NewRef(me);
     if (!result) /* by a trace function of greenlet's: it is ours to raise it, as if it had been thrown at us */
         fiber_throw_set(me);
     Py_XDECREF(result);
+}
+
+/* The stack of `me` was left, and something has come back to it with `result` although it is not its turn: wait for it.
+ * What green_swap() returns. */
+static int __attribute__((noinline)) wait_for_turn(Fiber *me, PyObject *result, unsigned long before)
+{
+    do {
+        if (arrivals == before) /* nobody has run */
+            return stay(me, result);
+        Py_XDECREF(result);
+        PyErr_Clear();
+        before = ++arrivals;
+        result = is_hub(me) ? go_on_with(me, here.current) : throw_back(here.current);
+    } while (here.current != me);
+    take_turn(me, result);
     return 0;
 }
 
@@ -120,43 +125,89 @@ void green_leaves(Fiber *me)
         Py_CLEAR(me->at); /* as nearly always */
 }
 
-int green_swap(Fiber *me, Fiber *to)
+#if FRAMES_STAY_ON_GREENLETS
+static inline void note_frames(Fiber *me)
 {
-    if (me->parent && !me->frames.count)
+    me->state.frame = fiber_on_own_stack(me, me->ts) ? me->ts->cframe->current_frame : NULL;
+}
+
+void *green_top(const Fiber *self) { return frames_run(&self->frames) ? NULL : self->state.frame; }
+#else
+static inline void note_frames(Fiber *me)
+{
+    if (me->parent)
         frames_park(&me->frames, state_of((PyObject *)me), me->operands ? frames_innermost() : NULL, me->operands);
+}
+
+void *green_top(const Fiber *Py_UNUSED(self)) { return NULL; }
+#endif
+
+/* Note that `me` leaves its stack, and `to` goes on.  Whether that has made the scheduler busy: greenlet's trace
+ * function must not use tasklets; resume() takes it back. */
+static inline int leave(Fiber *me, Fiber *to)
+{
+    if (!me->frames.count) /* else the Python twin has seen to them */
+        note_frames(me);
     me->phase = PARKED;
     here.left = me;
     here.current = (Fiber *)Py_NewRef(to);
     to->phase = RUNNING;
-    unsigned long before = arrivals;
     int plain = my_sched && my_sched->busy == Py_False;
-    if (plain) /* greenlet's trace function must not use tasklets; resume() takes it back */
+    if (plain)
         put(&my_sched->busy, Py_NewRef(Py_True));
-    int failed = wait_for_turn(me, go_on_with(me, to), before);
-    if (failed && plain)
+    return plain;
+}
+
+/* The switch has failed.  Returns -1. */
+static int __attribute__((noinline)) go_on_as_before(Fiber *me, int plain)
+{
+    if (plain)
         put(&my_sched->busy, Py_NewRef(Py_False));
+    frames_resume(&me->frames);
+    Py_CLEAR(me->at);
+    here.left = NULL;
+    return -1;
+}
+
+/* A small frame, as greenlet copies it at every switch: what is rare is done by functions of their own. */
+int green_swap(Fiber *me, Fiber *to)
+{
+    int plain = leave(me, to);
+    unsigned long before = arrivals;
+    PyObject *result = go_on_with(me, to);
+    if (here.current == me)
+        take_turn(me, result);
+    else if (wait_for_turn(me, result, before) < 0)
+        return go_on_as_before(me, plain);
     frames_resume(&me->frames);
     if (me->at)
         Py_CLEAR(me->at);
-    if (failed)
-        here.left = NULL;
-    return failed;
+    return 0;
 }
 
-/* The bottom of every greenlet.  It returns to greenlet, which goes on with the greenlet's parent. */
-static PyObject *bottom(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
+/* The greenlet that begins is that of the stack whose turn it is.  0, or -1 with an exception set: somebody has started
+ * it by hand. */
+static int __attribute__((noinline)) begin(void)
 {
     Fiber *me = here.current;
     PyObject *greenlet = (PyObject *)PyGreenlet_GetCurrent();
     int mine = greenlet && greenlet == me->greenlet && !me->begun;
     Py_XDECREF(greenlet);
-    if (!mine)
-        return PyErr_Format(PyExc_RuntimeError, "the greenlet of a tasklet is not to be started by hand");
+    if (!mine) {
+        PyErr_SetString(PyExc_RuntimeError, "the greenlet of a tasklet is not to be started by hand");
+        return -1;
+    }
     arrivals++;
     me->begun = 1;
     if (collects)
         PyGC_Enable();
-    Fiber *to = fiber_live();
+    return 0;
+}
+
+/* It is over, and returns to greenlet, which goes on with the greenlet's parent.  A new reference to None. */
+static PyObject *__attribute__((noinline)) end(Fiber *to)
+{
+    Fiber *me = here.current;
     me->phase = OVER;
     here.left = me;
     here.current = (Fiber *)Py_NewRef(to);
@@ -164,6 +215,12 @@ static PyObject *bottom(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
     if (to->begun && !to->at && PyGreenlet_SetParent(greenlet_of(me), greenlet_of(to)) < 0)
         PyErr_Clear(); /* then the hub goes on with it */
     Py_RETURN_NONE;
+}
+
+/* The bottom of every greenlet.  A small frame, as greenlet copies it at every switch. */
+static PyObject *bottom(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
+{
+    return begin() < 0 ? NULL : end(fiber_live());
 }
 
 int green_thread_begins(Fiber *self)
@@ -185,6 +242,7 @@ int green_begin(Fiber *self, PyThreadState *ts)
         return -1;
     }
     Py_CLEAR(self->state.context);
+    self->state.frame = NULL;
     self->ts = ts;
     self->phase = PARKED;
     return 0;

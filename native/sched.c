@@ -191,24 +191,50 @@ ALWAYS_INLINE void look_ahead(const Tasklet *to, const Fiber *target)
     }
 }
 
-PyObject *__attribute__((noinline)) park(Scheduler *sched, Tasklet *to, PyObject *const *operands)
+/* The running tasklet gives way to `to`.  Returns who it was, borrowed: the ring or a queue holds it. */
+static inline Tasklet *give_way(Scheduler *sched, Tasklet *to, PyObject *const *operands)
 {
-    Fiber *me = here.current, *target = (Fiber *)to->greenlet;
-    PyThreadState *ts = here.ts;
-    Tasklet *mine = current_of(sched); /* the ring or a queue holds it */
+    Tasklet *mine = current_of(sched);
     put(&sched->current, Py_NewRef(to));
-    me->operands = operands;
-    if (!on_greenlets && ring_of(sched)->length > 2) { /* the stacks of two are at hand anyway */
-        note_successor(mine, me, target);
-        look_ahead(to, target);
-    }
-    if (fiber_swap(me, target, ts) < 0)
-        return stay(sched, mine);
+    here.current->operands = operands;
+    return mine;
+}
+
+/* Somebody has given way to the tasklet whose stack runs now.  Returns what park() does. */
+static inline PyObject *go_on(Scheduler *sched)
+{
     PyObject *value = resume(sched);
     if (is_odd(sched, value))
         return resume_oddly(sched, value);
     here.current->wants = 0; /* it has come: CLOSED, when a program sends it by other ways, is a value */
     return value;
+}
+
+#ifdef CHANLAB_GREENLETS
+/* park() on a greenlet.  A small frame, as greenlet copies it at every switch. */
+static PyObject *__attribute__((noinline)) park_greenlet(Scheduler *sched, Tasklet *to, PyObject *const *operands)
+{
+    Tasklet *mine = give_way(sched, to, operands);
+    return green_swap(here.current, (Fiber *)to->greenlet) < 0 ? stay(sched, mine) : go_on(sched);
+}
+#endif
+
+PyObject *__attribute__((noinline)) park(Scheduler *sched, Tasklet *to, PyObject *const *operands)
+{
+#ifdef CHANLAB_GREENLETS
+    if (on_greenlets)
+        return park_greenlet(sched, to, operands);
+#endif
+#ifdef CHANLAB_SWAP
+    Fiber *me = here.current, *target = (Fiber *)to->greenlet;
+    Tasklet *mine = give_way(sched, to, operands);
+    if (ring_of(sched)->length > 2) { /* the stacks of two are at hand anyway */
+        note_successor(mine, me, target);
+        look_ahead(to, target);
+    }
+    private_swap(me, target, here.ts, PARKED);
+    return go_on(sched);
+#endif
 }
 
 /* Whom the innermost run() or the end of the ring wakes: borrowed; NULL when it takes more thought. */
@@ -370,7 +396,7 @@ static Tasklet *heir(Scheduler *sched)
 }
 
 /* The running tasklet is over: hand over to the heir, or let the Python twin choose whom the hub goes on with.  Returns
- * what core_life() does. */
+ * who goes on, borrowed; NULL when the hub does, with an exception set when it is to see to that. */
 static Fiber *end(Scheduler *sched, Tasklet *to)
 {
     if (!to) {
@@ -432,25 +458,51 @@ static inline PyObject *run_business(const Business *business)
                 : PyObject_Call(business->function, business->args, business->kwargs);
 }
 
-Fiber *core_life(void)
+/* The running tasklet is over, and so are all that inherit its stack and are killed before they begin.  Steals a
+ * reference to the result of its function, NULL with an exception.  Returns who goes on, borrowed; NULL when that is an
+ * heir, whose business the stack is to run now. */
+static Fiber *__attribute__((noinline)) give_over(Scheduler *sched, PyObject *result)
 {
-    Scheduler *sched = my_sched;
     Fiber *stack = here.current;
-    started_add(sched, current_of(sched));
-    PyObject *value = resume(sched);
-    if (is_odd(sched, value))
-        value = resume_oddly(sched, value);
     while (1) {
-        PyObject *result = value ? run_business(&stack->business) : NULL;
-        Py_XDECREF(value);
         int failed = over(sched, stack, result);
         if (stack->guests)
             guests_leave(stack);
         Tasklet *to = failed < 0 ? NULL : heir(sched);
-        if (!to || to->greenlet != Py_None)
-            return failed < 0 ? NULL : end(sched, to);
-        value = inherit(sched, stack, to);
+        if (!to || to->greenlet != Py_None) {
+            Fiber *next = failed < 0 ? NULL : end(sched, to);
+            return next ? next : fiber_parent_goes_on();
+        }
+        PyObject *value = inherit(sched, stack, to);
+        if (value) {
+            Py_DECREF(value);
+            return NULL;
+        }
+        result = NULL;
     }
+}
+
+/* The first one begins.  Returns what give_over() does. */
+static Fiber *__attribute__((noinline)) begin(Scheduler *sched)
+{
+    started_add(sched, current_of(sched));
+    PyObject *value = resume(sched);
+    if (is_odd(sched, value))
+        value = resume_oddly(sched, value);
+    if (!value)
+        return give_over(sched, NULL);
+    Py_DECREF(value);
+    return NULL;
+}
+
+/* A small frame, as greenlet copies it at every switch. */
+Fiber *core_life(void)
+{
+    Scheduler *sched = my_sched;
+    Fiber *to = begin(sched);
+    while (!to)
+        to = give_over(sched, run_business(&here.current->business));
+    return to;
 }
 
 /* -- what the Python side tells the core

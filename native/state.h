@@ -37,8 +37,20 @@ static inline void *root_of(const _PyStackChunk *chunk)
 #if (defined(CHANLAB_SWAP) || defined(CHANLAB_GREENLETS)) && defined(CHANLAB_KNOWS_CPYTHON)
 #define CHANLAB_CORE 1
 
+/* Whether all the frames of a parked stack are where they were, and lead from one to the next: from 3.12 on some lie on
+ * the C stack, where greenlet puts another one's meanwhile. */
+#define FRAMES_STAY_ON_GREENLETS (PY_VERSION_HEX < 0x030C0000)
+
 /* The part of the thread's state that belongs to one stack, while that stack does not run. */
 typedef struct State {
+#if PY_VERSION_HEX < 0x030D0000
+    union {
+        _PyCFrame *cframe;
+        struct _PyInterpreterFrame *frame; /* with a greenlet, as its _PyCFrame is not there: the innermost one */
+    };
+#else
+    struct _PyInterpreterFrame *frame;
+#endif
     _PyErr_StackItem *exc_info; /* the exceptions being handled, innermost first */
     _PyErr_StackItem exc_state; /* the outermost of them */
     PyObject *context;          /* the contextvars.Context, owned, or NULL */
@@ -47,16 +59,12 @@ typedef struct State {
     int depth;                  /* how many calls deep it is: the limit itself may be changed meanwhile */
 #if PY_VERSION_HEX < 0x030C0000
     int trash_nesting;
-    _PyCFrame *cframe;
 #elif PY_VERSION_HEX < 0x030D0000
     int trash_nesting, c_left;
-    _PyCFrame *cframe;
 #elif PY_VERSION_HEX < 0x030E0000
     int c_left;
-    struct _PyInterpreterFrame *frame;
     PyObject *trash;
 #else
-    struct _PyInterpreterFrame *frame;
     PyObject *trash, *executor;
     char *lowest; /* where the C stack ends that CPython is to protect; NULL when it is to find out, */
     size_t size;  /* and how large it is */
