@@ -6,9 +6,10 @@
  *     tasklet --> stack --(frames)--> channel --> queue of waiters --> tasklet
  *
  * The frames themselves are in memory of CPython's (the chunks of its data stack), and stay there unchanged while the
- * tasklet is parked; so we note where they are when it is parked.  No public header describes a frame: this is the one
- * file that includes an internal one, for the versions whose frames it knows.  Elsewhere it sees no frames, and such
- * tasklets live on until the program ends.
+ * tasklet is parked; so we note where they are when it is parked: only the innermost one where each leads to the next
+ * (on private stacks, and on greenlets in CPython 3.11), else all of them.  No public header describes a frame: this is
+ * the one file that includes an internal one, for the versions whose frames it knows.  Elsewhere it sees no frames, and
+ * such tasklets live on until the program ends.
  *
  * To leave a reference out is safe: the collector takes what it points to for referred to from outside.  To visit one
  * that is not there, or is visited by somebody else, would free what is in use.  Hence:
@@ -67,6 +68,15 @@ int frames_run(const Frames *frames)
         if (root_of(ts->datastack_chunk) == frames->root)
             return 1;
     return 0;
+}
+
+static _PyInterpreterFrame *innermost(PyThreadState *ts)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return ts->current_frame;
+#else
+    return ts->cframe->current_frame;
+#endif
 }
 
 static int in_data_stack(const void *frame, const _PyStackChunk *chunk)
@@ -200,11 +210,7 @@ void frames_park(Frames *frames, ModuleState *state, void *caller, PyObject *con
     frames->count = 0;
     if (!frames_known() || !frames->root || root_of(ts->datastack_chunk) != frames->root)
         return;
-#if PY_VERSION_HEX >= 0x030D0000
-    _PyInterpreterFrame *frame = ts->current_frame;
-#else
-    _PyInterpreterFrame *frame = ts->cframe->current_frame;
-#endif
+    _PyInterpreterFrame *frame = innermost(ts);
     for (_PyInterpreterFrame *inner = NULL; frame && frames->count < MOST_FRAMES; frame = frame->previous) {
         if (!in_data_stack(frame, ts->datastack_chunk))
             continue;
@@ -243,15 +249,6 @@ static int visit_frame(const struct Known *known, visitproc visit, void *arg)
     for (int i = 0; i < known->references; i++)
         VISIT(frame->localsplus[i]);
     return 0;
-}
-
-static _PyInterpreterFrame *innermost(PyThreadState *ts)
-{
-#if PY_VERSION_HEX >= 0x030D0000
-    return ts->current_frame;
-#else
-    return ts->cframe->current_frame;
-#endif
 }
 
 void *frames_innermost(void) { return innermost(PyThreadState_Get()); }

@@ -139,23 +139,6 @@ static inline int is_odd(Scheduler *sched, PyObject *value)
            Py_IS_TYPE(value, (PyTypeObject *)core.bomb) || value == core.CLOSED;
 }
 
-/* The running tasklet could not leave its stack.  NULL, with the exception that is set, and the ring as it was. */
-static PyObject *__attribute__((noinline)) stay(Scheduler *sched, Tasklet *me)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    put(&sched->current, Py_NewRef(me));
-    Py_CLEAR(here.current->chosen);
-    here.current->wants = 0;
-    put(&sched->busy, Py_NewRef(Py_True));
-    put(&sched->torn, Py_NewRef(Py_True)); /* an interrupt may tear recover() apart */
-    PyObject *result = PyObject_CallMethodNoArgs((PyObject *)sched, core.str_recover);
-    if (result)
-        PyErr_Restore(type, value, traceback);
-    Py_XDECREF(result);
-    return NULL;
-}
-
 /* Most of the time of a switch among many is spent waiting for memory.  So what the next switch will want is fetched a
  * switch ahead: what belongs to whom `to` gave way to the last time, when that was twice the same one, as in a chain of
  * filters; else what belongs to whoever is behind it in the ring.  The former's addresses are only that: he may be
@@ -211,6 +194,23 @@ static inline PyObject *go_on(Scheduler *sched)
 }
 
 #ifdef CHANLAB_GREENLETS
+/* The running tasklet could not leave its stack.  NULL, with the exception that is set, and the ring as it was. */
+static PyObject *__attribute__((noinline)) stay(Scheduler *sched, Tasklet *me)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    put(&sched->current, Py_NewRef(me));
+    Py_CLEAR(here.current->chosen);
+    here.current->wants = 0;
+    put(&sched->busy, Py_NewRef(Py_True));
+    put(&sched->torn, Py_NewRef(Py_True)); /* an interrupt may tear recover() apart */
+    PyObject *result = PyObject_CallMethodNoArgs((PyObject *)sched, core.str_recover);
+    if (result)
+        PyErr_Restore(type, value, traceback);
+    Py_XDECREF(result);
+    return NULL;
+}
+
 /* park() on a greenlet.  A small frame, as greenlet copies it at every switch. */
 static PyObject *__attribute__((noinline)) park_greenlet(Scheduler *sched, Tasklet *to, PyObject *const *operands)
 {
