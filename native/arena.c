@@ -6,39 +6,71 @@
  * but by the time. */
 #include "chanlab.h"
 
+#include <stdatomic.h>
+
 enum { CHUNK = 16 * 1024, MOST = 1024 }; /* 16 MiB at most are kept */
 
 typedef struct Kept {
     struct Kept *next;
 } Kept;
 
-/* Of the process, like the allocator itself; CPython's lock guards it. */
+/* Of the process, like the allocator itself. */
 static struct {
     PyObjectArenaAllocator below;
     Kept *kept;
     int count;
-} cache;
+    atomic_flag taken;
+} cache = {.taken = ATOMIC_FLAG_INIT};
+
+/* Up to 3.11 CPython's lock guards the cache.  Later interpreters may run at once, each with a lock of its own: whoever
+ * finds the cache taken goes without it. */
+#if PY_VERSION_HEX < 0x030C0000
+static inline int take(void) { return 1; }
+static inline void give(void) {}
+#else
+static inline int take(void) { return !atomic_flag_test_and_set_explicit(&cache.taken, memory_order_acquire); }
+static inline void give(void) { atomic_flag_clear_explicit(&cache.taken, memory_order_release); }
+#endif
+
+/* A chunk that was kept, or NULL. */
+static Kept *fetch_kept(void)
+{
+    if (!take())
+        return NULL;
+    Kept *chunk = cache.kept;
+    if (chunk) {
+        cache.kept = chunk->next;
+        cache.count--;
+    }
+    give();
+    return chunk;
+}
+
+/* Whether it is kept now. */
+static int keep(Kept *chunk)
+{
+    if (!take())
+        return 0;
+    int room = cache.count < MOST;
+    if (room) {
+        chunk->next = cache.kept;
+        cache.kept = chunk;
+        cache.count++;
+    }
+    give();
+    return room;
+}
 
 static void *cache_alloc(void *Py_UNUSED(ctx), size_t size)
 {
-    Kept *chunk = cache.kept;
-    if (size != CHUNK || !chunk)
-        return cache.below.alloc(cache.below.ctx, size);
-    cache.kept = chunk->next;
-    cache.count--;
-    return chunk;
+    Kept *chunk = size == CHUNK ? fetch_kept() : NULL;
+    return chunk ? chunk : cache.below.alloc(cache.below.ctx, size);
 }
 
 static void cache_free(void *Py_UNUSED(ctx), void *memory, size_t size)
 {
-    if (size != CHUNK || cache.count >= MOST) {
+    if (size != CHUNK || !keep(memory))
         cache.below.free(cache.below.ctx, memory, size);
-        return;
-    }
-    Kept *chunk = memory;
-    chunk->next = cache.kept;
-    cache.kept = chunk;
-    cache.count++;
 }
 
 /* keep_chunks(): from now on. */

@@ -1,4 +1,4 @@
-"""What keeps the memory of greenlet's copies of stacks (native/copies.c) stands in the way of every PyMem_Malloc()."""
+"""The hook `arena` stands in the way of every chunk of frames (native/arena.c) and every PyMem_Malloc() (copies.c)."""
 
 from __future__ import annotations
 
@@ -27,6 +27,42 @@ def many(ch, depths):
     stackless.run()
     return sorted(got) == sorted((depth, [depth]) for depth in depths)
 """
+
+DEEP = """
+import sys
+sys.setrecursionlimit(100_000)
+def deep(n):
+    a = b = c = d = n
+    return n and deep(n - 1)
+for _ in range(200):
+    deep(3000)
+"""
+
+
+def test_interpreters_that_run_at_once(script):
+    """From CPython 3.12 on each may have a lock of its own, and all have their chunks of frames from the same cache."""
+    ended = script(
+        f"""
+import threading
+import stackless
+try:
+    import _interpreters as interpreters
+    made = [interpreters.create("isolated") for _ in range(3)]
+    run = interpreters.exec
+except ImportError:
+    import _xxsubinterpreters as interpreters
+    made = [interpreters.create() for _ in range(3)]
+    run = interpreters.run_string
+threads = [threading.Thread(target=run, args=(one, {DEEP!r})) for one in made]
+for thread in threads:
+    thread.start()
+exec({DEEP!r})
+for thread in threads:
+    thread.join()
+print("alive")
+"""
+    )
+    assert (ended.returncode, ended.stdout) == (0, "alive\n"), ended
 
 
 @pytest.mark.parametrize("when", ["before", "between", "twice"])
