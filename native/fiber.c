@@ -251,10 +251,15 @@ int __attribute__((noinline)) fiber_swap_to(Fiber *to)
         return -1;
     }
     me->operands = NULL;
+    if (me->parent) /* a Python twin may stand between its innermost frames and here */
+        frames_park(&me->frames, state_of((PyObject *)me), me->site ? me->site->caller : NULL,
+                    me->site ? me->site->operands : NULL);
 #ifdef CHANLAB_GREENLETS
     if (on_greenlets)
         green_leaves(me);
 #endif
-    return fiber_swap(me, to, ts) < 0 ? -1 : arrive();
+    int failed = fiber_swap(me, to, ts);
+    frames_resume(&me->frames);
+    return failed < 0 ? -1 : arrive();
 }
 #endif

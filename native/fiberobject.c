@@ -165,25 +165,20 @@ static int fiber_set_context(PyObject *self, PyObject *context, void *Py_UNUSED(
 /* -- what chanlab.switch asks of a Stack
  * --------------------------------------------------------------------------------- */
 
-/* park(): the stack is about to be left.  Remember its frames, and take its tracing off the thread. */
+/* park(): the stack is about to be left.  Take its tracing off the thread. */
 static PyObject *fiber_park(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     Fiber *stack = (Fiber *)self;
     Tracing on = tracing_suspend();
     tracing_clear(&stack->tracing);
     stack->tracing = on;
-    if (stack->parent)
-        frames_park(&stack->frames, state_of(self), stack->site ? stack->site->caller : NULL,
-                    stack->site ? stack->site->operands : NULL);
     Py_RETURN_NONE;
 }
 
 /* resume(): the stack goes on. */
 static PyObject *fiber_resume(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-    Fiber *stack = (Fiber *)self;
-    frames_resume(&stack->frames);
-    tracing_restore(&stack->tracing);
+    tracing_restore(&((Fiber *)self)->tracing);
     Py_RETURN_NONE;
 }
 
@@ -376,6 +371,10 @@ static PyObject *thread_ends(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ig
 {
     if (here.ts == PyThreadState_Get() && !here.current->parent) {
         here.ts = NULL;
+#ifdef CHANLAB_GREENLETS
+        if (on_greenlets) /* greenlet will ask the collector who refers to it, which does not tell while it collects */
+            Py_CLEAR(here.current->greenlet);
+#endif
         Py_CLEAR(here.current);
     }
     Py_RETURN_NONE;

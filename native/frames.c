@@ -7,14 +7,15 @@
  *
  * The frames themselves are in memory of CPython's (the chunks of its data stack), and stay there unchanged while the
  * tasklet is parked; so we note where they are when it is parked: only the innermost one where each leads to the next
- * (on private stacks, and on greenlets in CPython 3.11), else all of them.  No public header describes a frame: this is
+ * (on private stacks, and on greenlets in CPython 3.11, unless a Python twin parks), else the hundred innermost ones.
+ * No public header describes a frame: this is
  * the one file that includes an internal one, for the versions whose frames it knows.  Elsewhere it sees no frames, and
  * such tasklets live on until the program ends.
  *
  * To leave a reference out is safe: the collector takes what it points to for referred to from outside.  To visit one
  * that is not there, or is visited by somebody else, would free what is in use.  Hence:
- *   - only frames inside the data stack are noted (from 3.12 on others lie on the C stack, where greenlet puts
- *     something else meanwhile; a generator's frame is visited by the generator);
+ *   - only frames inside the data stack are visited (from 3.12 on others lie on the C stack, where greenlet puts
+ *     something else meanwhile; what a generator's frame owns is left to the generator);
  *   - the operands of a frame count only when it says how many there are, which is while a Python function that it has
  *     called without help from C runs; or when it stands in a `for` loop over a channel, see operands_in_loop().  3.14
  *     always says. */
@@ -36,13 +37,6 @@
 #include <opcode.h>
 
 #include "depths.h"
-
-/* Who owns the frame on the C stack with which C calls Python code. */
-#if PY_VERSION_HEX >= 0x030E0000
-#define ENTRY FRAME_OWNED_BY_INTERPRETER
-#elif PY_VERSION_HEX >= 0x030C0000
-#define ENTRY FRAME_OWNED_BY_CSTACK
-#endif
 
 struct Known {
     _PyInterpreterFrame *frame;
@@ -282,18 +276,13 @@ int frames_visit_parked(ModuleState *state, void *top, PyObject *const *operands
 {
     if (!frames_known() || ends())
         return 0;
-    for (_PyInterpreterFrame *frame = top; frame; frame = frame->previous) {
-#if PY_VERSION_HEX >= 0x030C0000
-        if (frame->owner == ENTRY) /* CPython's own, between two calls from C */
+    for (_PyInterpreterFrame *frame = top; frame; frame = frame->previous, operands = NULL) {
+        if (frame->owner != FRAME_OWNED_BY_THREAD) /* a generator's; or CPython's own, between two calls from C */
             continue;
-#endif
-        if (frame->owner != FRAME_OWNED_BY_THREAD)
-            break;
         struct Known known = {frame, references_of(frame, state, operands)};
         int stop = visit_frame(&known, visit, arg);
         if (stop)
             return stop;
-        operands = NULL;
     }
     return 0;
 }

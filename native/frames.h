@@ -31,8 +31,8 @@ void frames_end(Frames *frames);
 /* The innermost frame is about to be parked in the next round of a `for` loop: find out how many operands it holds. The
  * first time for a loop that runs Python code. */
 void frames_learn(ModuleState *state);
-/* Visit what the frames own of a stack that is parked with `top` as CPython's innermost frame, all in place.  When
- * `operands` is not NULL the innermost one's operands end there. */
+/* Visit what the frames own, but for those of generators, of a stack that is parked with `top` as CPython's innermost
+ * frame, all in place.  When `operands` is not NULL the innermost one's operands end there. */
 int frames_visit_parked(ModuleState *state, void *top, PyObject *const *operands, visitproc visit, void *arg);
 
 /* Visit every reference that the parked frames own, as a tp_traverse does.  Some may be left out, which keeps what they

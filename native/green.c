@@ -59,7 +59,7 @@ static PyObject *throw_back(const Fiber *whose_turn)
 static int stay(Fiber *me, PyObject *result)
 {
     Fiber *to = here.current;
-    to->phase = is_hub(me) ? OVER : PARKED;
+    to->phase = is_hub(me) ? OVER : PARKED; /* without a note of its frames: it may have run since it was last parked */
     me->phase = RUNNING;
     here.current = (Fiber *)Py_NewRef(me);
     Py_DECREF(to);
@@ -71,7 +71,8 @@ static int stay(Fiber *me, PyObject *result)
 
 static inline PyObject *way_to(const Fiber *to) { return to->at ? to->at : to->greenlet; }
 
-/* Go on with `to`, which has not begun: the hub starts it.  New reference, or NULL with an exception set. */
+/* Go on with `to`, which has not begun: the hub starts it, if that is parked.  New reference, or NULL with an exception
+ * set. */
 static PyObject *__attribute__((noinline)) start(const Fiber *me, const Fiber *to)
 {
     Fiber *hub = to->parent;
@@ -107,7 +108,7 @@ static inline void take_turn(Fiber *me, PyObject *result)
 static int __attribute__((noinline)) wait_for_turn(Fiber *me, PyObject *result, unsigned long before)
 {
     do {
-        if (arrivals == before) /* nobody has run */
+        if (arrivals == before && here.left) /* nobody has gone on since somebody left: the switch has failed */
             return stay(me, result);
         Py_XDECREF(result);
         PyErr_Clear();
@@ -142,11 +143,17 @@ static inline void note_frames(Fiber *me)
 void *green_top(const Fiber *Py_UNUSED(self)) { return NULL; }
 #endif
 
+static inline void forget_frames(Fiber *me)
+{
+    frames_resume(&me->frames);
+    me->state.frame = NULL;
+}
+
 /* Note that `me` leaves its stack, and `to` goes on.  Whether that has made the scheduler busy: greenlet's trace
  * function must not use tasklets; resume() takes it back. */
 static inline int leave(Fiber *me, Fiber *to)
 {
-    if (!me->frames.count) /* else the Python twin has seen to them */
+    if (!me->frames.count) /* else fiber_swap_to() has seen to them */
         note_frames(me);
     me->phase = PARKED;
     here.left = me;
@@ -163,9 +170,14 @@ static int __attribute__((noinline)) go_on_as_before(Fiber *me, int plain)
 {
     if (plain)
         put(&my_sched->busy, Py_NewRef(Py_False));
-    frames_resume(&me->frames);
+    forget_frames(me);
     Py_CLEAR(me->at);
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    Fiber *left = here.left;
     here.left = NULL;
+    fiber_let_go(left); /* whoever would have gone on would have done that */
+    PyErr_Restore(type, value, traceback);
     return -1;
 }
 
@@ -179,7 +191,7 @@ int green_swap(Fiber *me, Fiber *to)
         take_turn(me, result);
     else if (wait_for_turn(me, result, before) < 0)
         return go_on_as_before(me, plain);
-    frames_resume(&me->frames);
+    forget_frames(me);
     if (me->at)
         Py_CLEAR(me->at);
     return 0;
@@ -187,7 +199,7 @@ int green_swap(Fiber *me, Fiber *to)
 
 /* The greenlet that begins is that of the stack whose turn it is.  0, or -1 with an exception set: somebody has started
  * it by hand. */
-static int __attribute__((noinline)) begin(void)
+static int __attribute__((noinline)) begins(void)
 {
     Fiber *me = here.current;
     PyObject *greenlet = (PyObject *)PyGreenlet_GetCurrent();
@@ -205,7 +217,7 @@ static int __attribute__((noinline)) begin(void)
 }
 
 /* It is over, and returns to greenlet, which goes on with the greenlet's parent.  A new reference to None. */
-static PyObject *__attribute__((noinline)) end(Fiber *to)
+static PyObject *__attribute__((noinline)) ends(Fiber *to)
 {
     Fiber *me = here.current;
     me->phase = OVER;
@@ -220,7 +232,7 @@ static PyObject *__attribute__((noinline)) end(Fiber *to)
 /* The bottom of every greenlet.  A small frame, as greenlet copies it at every switch. */
 static PyObject *bottom(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
 {
-    return begin() < 0 ? NULL : end(fiber_live());
+    return begins() < 0 ? NULL : ends(fiber_live());
 }
 
 int green_thread_begins(Fiber *self)

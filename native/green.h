@@ -19,7 +19,7 @@ void green_leaves(Fiber *me);
 int green_swap(Fiber *me, Fiber *to);
 /* Whether the code that runs is in the greenlet of `me`; then the root of its frames is known from now on. */
 int green_on_own_stack(Fiber *me, PyThreadState *ts);
-/* CPython's innermost frame of a parked one, when all of its frames are found from there; else NULL. */
+/* CPython's innermost frame of a parked one, when the others can be found from there now; else NULL. */
 void *green_top(const Fiber *self);
 /* The innermost frame of a parked one, and its context (`name` is gr_frame or gr_context): a new reference, or NULL. */
 PyObject *green_get(Fiber *self, const char *name);

@@ -46,7 +46,8 @@ typedef struct State {
 #if PY_VERSION_HEX < 0x030D0000
     union {
         _PyCFrame *cframe;
-        struct _PyInterpreterFrame *frame; /* with a greenlet, as its _PyCFrame is not there: the innermost one */
+        struct _PyInterpreterFrame *frame; /* with a greenlet, whose _PyCFrame is moved away: the innermost one; NULL
+                                              while it runs, as it may be PARKED again without this being noted */
     };
 #else
     struct _PyInterpreterFrame *frame;

@@ -106,8 +106,8 @@ def switch_to_head(sched) -> None:
     meanwhile, or nobody could forget it.
     """
     mine = sched.current._greenlet
-    sched.current._stack.park()
     try:
+        sched.current._stack.park()  # an interrupt may come right after it
         target = sched.runq.head
         to = sched.next_greenlet = target._greenlet
         if not to:  # not started yet

@@ -424,3 +424,101 @@ def test_greenlets_trace_function_cannot_use_tasklets(script, what):
         """
     )
     assert ended.ok() == "True 1\n"
+
+
+def test_greenlet_of_a_tasklet_that_is_over_is_switched_to_by_hand(script):
+    """It goes on with its parent, the hub, which must not take that for a tasklet that could not begin."""
+    ended = script(
+        """
+        import greenlet, stackless
+        over = []
+        def second():
+            for _ in range(3):
+                over[0].switch()
+            print("goes on")
+        stackless.tasklet(lambda: over.append(greenlet.getcurrent()))()
+        stackless.run()
+        t = stackless.tasklet(second)()
+        stackless.run()
+        print(t.alive)
+        del t
+        stackless.tasklet(print)("as ever")
+        stackless.run()
+        """
+    )
+    assert (ended.returncode, ended.stdout) == (0, "goes on\nFalse\nas ever\n"), ended
+
+
+@pytest.mark.parametrize("depth", [1, 5])
+def test_parked_tasklet_is_switched_to_by_hand_again_and_again(script, depth):
+    """It stays parked, and what was known of the frames of the other one, which ran since, is not looked at."""
+    ended = script(
+        f"""
+        import gc, greenlet, stackless
+        gc.disable()
+        greenlets = []
+        def receiver(ch):
+            greenlets.append(greenlet.getcurrent())
+            print("got", ch.receive())
+        def deep(n):
+            local = [n]
+            if n:
+                deep(n - 1)
+            else:
+                stackless.schedule()
+        def fill(n):
+            return n and fill(n - 1)
+        def meddler():
+            deep({depth})
+            fill(40)
+            for i in range(4):
+                try:
+                    greenlets[0].switch()
+                except RuntimeError:
+                    pass
+                gc.collect()
+            print("goes on")
+            stackless.schedule()
+        ch = stackless.channel()
+        stackless.tasklet(receiver)(ch)
+        stackless.tasklet(meddler)()
+        stackless.tasklet(lambda: (stackless.schedule(), gc.collect()))()
+        stackless.run()
+        gc.collect()
+        ch.send("what was sent")
+        """
+    )
+    assert (ended.returncode, ended.stdout) == (0, "goes on\ngot what was sent\n"), ended
+
+
+def test_threads_end_while_another_one_collects(script):
+    """greenlet drops a reference that the collector does not see; it must not be one of ours."""
+    ended = script(
+        """
+        import gc, threading, time
+        import stackless
+        class Slow:
+            def __del__(self): time.sleep(1e-4)
+        def thread():
+            stackless.tasklet(stackless.schedule)()
+            stackless.run()
+        done = []
+        def collector():
+            while not done:
+                slow = Slow()
+                slow.itself = slow
+                del slow
+                gc.collect()
+        other = threading.Thread(target=collector)
+        other.start()
+        for _ in range(250):
+            threads = [threading.Thread(target=thread) for _ in range(4)]
+            for t in threads: t.start()
+            for t in threads: t.join()
+        done.append(True)
+        other.join()
+        gc.collect()
+        print("well")
+        """
+    )
+    assert (ended.returncode, ended.stdout) == (0, "well\n"), ended

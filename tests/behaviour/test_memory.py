@@ -129,6 +129,48 @@ def test_blocked_on_a_channel_of_its_own_is_killed(script, how):
     assert ended.ok() == ("finally\nend\n" if collector_sees_stacks() else "end\nfinally\n")
 
 
+@pytest.mark.skipif(not collector_sees_stacks(), reason="the collector cannot look into stacks without the C module")
+@pytest.mark.parametrize("below", ["for", "next", "coroutine", "generators", "map"])
+def test_blocked_below_a_generator_is_killed(script, below):
+    """What only the frames outside of the generator know is seen through it."""
+    ended = script(
+        f"""
+        import gc, weakref
+        import stackless
+        class Task(stackless.tasklet): pass
+        def wait():
+            return stackless.getcurrent().ch.receive()
+        def generate():
+            yield wait()
+        async def coroutine():
+            wait()
+        def through():
+            yield from generate()
+        WAYS = {{
+            "for": lambda: [x for x in generate()],
+            "next": lambda: next(generate()),
+            "coroutine": lambda: coroutine().send(None),
+            "generators": lambda: list(through()),
+            "map": lambda: list(map(lambda _: next(generate()), [1])),
+        }}
+        def main():
+            own = stackless.getcurrent().ch = stackless.channel()
+            try:
+                WAYS[{below!r}]()
+            finally:
+                print("killed")
+        task = Task(main)()
+        stackless.run()
+        known = weakref.ref(task)
+        del task
+        for _ in range(3):
+            gc.collect()
+        print(known())
+        """
+    )
+    assert (ended.returncode, ended.stdout) == (0, "killed\nNone\n"), ended
+
+
 def test_forgotten_inside_an_operation():
     """The last reference goes while the scheduler is at work: the tasklet is killed right after."""
     finished = []

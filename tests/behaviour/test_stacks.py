@@ -172,3 +172,59 @@ def test_names_of_our_own_are_not_pointers(script, name, value):
         """,
     )
     assert ended.returncode >= 0, ended
+
+
+def test_park_by_hand_or_torn(script):
+    """What is noted of a stack that is about to be parked is forgotten when that does not come to pass."""
+    ended = script(
+        """
+        import _thread, functools, gc, signal, sys, weakref
+        import stackless
+        gc.disable()
+        class Interrupt(Exception): pass
+        def handler(*args):
+            raise Interrupt
+        signal.signal(signal.SIGUSR1, handler)
+        def park_by_hand(n):
+            if n:
+                park_by_hand(n - 1)
+            else:
+                stackless.getcurrent()._stack.park()
+        def torn(n):
+            if n:
+                return torn(n - 1)
+            def tracer(*args): pass
+            # When the tracer dies, in park(), a signal is noted, whose handler runs as soon as Python code goes on.
+            noted = functools.partial(next, map(_thread.interrupt_main, [signal.SIGUSR1]))
+            refs.append(weakref.ref(tracer, noted))
+            stackless.getcurrent()._stack.trace = tracer
+            del tracer
+            stackless.set_schedule_callback(lambda *args: None)  # so that the Python twin parks
+            try:
+                stackless.schedule()
+                stackless.schedule()
+            except Interrupt:
+                print("torn")
+            finally:
+                stackless.set_schedule_callback(None)
+        def fill(n, *args):
+            return n and fill(n - 1, *args)
+        def main(begin):
+            begin(9)
+            fill(40)
+            fill(40, 1, 2, 3)
+            stackless.schedule()
+        refs = []
+        for begin in park_by_hand, torn:
+            t = stackless.tasklet(main)(begin)
+            def look():
+                for _ in range(6):
+                    print(gc.get_referents(t._stack), file=sys.stderr)
+                    gc.collect()
+                    stackless.schedule()
+            stackless.tasklet(look)()
+            stackless.run()
+            print("well")
+        """
+    )
+    assert (ended.returncode, ended.stdout) == (0, "well\ntorn\nwell\n"), ended
