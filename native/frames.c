@@ -8,9 +8,8 @@
  * The frames themselves are in memory of CPython's (the chunks of its data stack), and stay there unchanged while the
  * tasklet is parked; so we note where they are when it is parked: only the innermost one where each leads to the next
  * (on private stacks, and on greenlets in CPython 3.11, unless a Python twin parks), else the hundred innermost ones.
- * No public header describes a frame: this is
- * the one file that includes an internal one, for the versions whose frames it knows.  Elsewhere it sees no frames, and
- * such tasklets live on until the program ends.
+ * No public header describes a frame: this is the one file that includes an internal one, for the versions whose frames
+ * it knows.  Elsewhere it sees no frames, and such tasklets live on until the program ends.
  *
  * To leave a reference out is safe: the collector takes what it points to for referred to from outside.  To visit one
  * that is not there, or is visited by somebody else, would free what is in use.  Hence:
