@@ -144,7 +144,7 @@ def test_timeout_of_others_keeps_run_going():
     for n in (3, 1, 2):
         go(lambda n=n: log.append((n, select([], timeout=n / 500))))
     run()
-    assert log == [(1, TIMEOUT), (2, TIMEOUT), (3, TIMEOUT)]
+    assert sorted(log) == [(1, TIMEOUT), (2, TIMEOUT), (3, TIMEOUT)]
 
 
 # -- closed ---------------------------------------------------------------------------------------------------------------
