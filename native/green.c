@@ -126,6 +126,8 @@ void green_leaves(Fiber *me)
         Py_CLEAR(me->at); /* as nearly always */
 }
 
+/* What the collector is to know while `me` is parked.  forget_frames() takes it back when it goes on, as stay() may
+ * mark it PARKED again after it has run. */
 #if FRAMES_STAY_ON_GREENLETS
 static inline void note_frames(Fiber *me)
 {

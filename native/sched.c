@@ -3,7 +3,8 @@
  * park() is the one place where tasklets leave their stacks and come back: the processor predicts the return of a swap
  * by where the last one came from, and is right only if all come from one place and go back through the same call. That
  * halves the cost of a switch.  Hence also METH_FASTCALL | METH_KEYWORDS for whatever may park, and park() called last,
- * but for run(). */
+ * but for run().  On greenlets, which copy what lies on the C stack, it is the frames from the bottom of a stack to
+ * there that count: they are kept small. */
 #include "core.h"
 #include "guests.h"
 #include "select.h"
