@@ -275,15 +275,21 @@ class timer_channel(chan):
 
     def __new__(cls, seconds: float, period: float = 0) -> timer_channel:
         self = chan.__new__(cls, 1)
+        self._period = period
         sched = here.sched
         if sched.busy:
             sched.refuse()
-        self._period = period
-        self._clock = clock.of(sched)
-        self._timer: clock.Timer | None = clock.after(seconds, self)
-        self._clock.push(self._timer)
-        if self._timer is not None:  # else a signal handler has just looked at the clock
+        try:
+            sched.enter()
+            self._clock = clock.of(sched)
+            self._timer: clock.Timer | None = clock.after(seconds, self)
+            self._clock.push(self._timer)
             self._timer.loosen()
+            sched.exit()
+        except BaseException:
+            sched.torn = sched.busy
+            sched.recover()
+            raise
         return self
 
     def __len__(self) -> int:

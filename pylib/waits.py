@@ -20,6 +20,7 @@ import selectors
 import threading
 from collections.abc import Callable
 from concurrent.futures.thread import ThreadPoolExecutor  # now: an import that a signal handler interrupts is half done
+from queue import SimpleQueue
 from typing import Any
 
 import stackless  # noqa: F401  first of all: it puts the layers together
@@ -217,24 +218,54 @@ def result(future: Any) -> channel:
 
 def in_thread(func: Callable, /, *args: object, **kwargs: object) -> channel:
     """Call func(*args, **kwargs) in another OS thread, of a pool.  A channel on which its result is received."""
-    pool = _pool()
-    return outcome(_give(lambda mark: pool.submit(_working, mark, func, args, kwargs)))
+    return outcome(_give(lambda mark: _submit(mark, lambda: _working(mark, func, args, kwargs))))
 
 
 # -- the threads that do it ------------------------------------------------------------------------------------------------
 # They count as resting (threads.resting) while they have no work, so that nobody waits for them in vain.
+#
+# No tasklet may hold a lock here.  A signal handler or finalizer that comes in the middle may ask for a thread itself, or
+# let a tasklet run that does; if that one then waits for the lock, it waits for its own thread, for ever.
 
 _kept: dict[str, Any] = {}
 _coroutines: set[object] = set()
+#: Who is just giving work to the pool: at most one.
+_giving: set[object] = set()
+
+
+def _submit(mark: object, work: Callable[[], Any]) -> concurrent.futures.Future:
+    """As the pool's submit(), which holds locks, one of them the whole process's.  Who comes in its middle does not enter
+    it: his work gets a thread of its own."""
+    if _giving:  # from here to the next call nobody can come between
+        return _alone(work)
+    try:
+        _giving.add(mark)
+        return _pool().submit(work)
+    finally:
+        _giving.discard(mark)
 
 
 def _pool() -> ThreadPoolExecutor:
-    # No lock: since CPython 3.14 an interrupt can strike between its taking and the `with` block, and leave it taken.
     pool = _kept.get("pool")
-    if pool is None:  # a second one costs nothing: it has no threads before it has work
-        pool = ThreadPoolExecutor(thread_name_prefix="waits", initializer=_rest)
-        pool = _kept.setdefault("pool", pool)
+    if pool is None:
+        pool = _kept["pool"] = ThreadPoolExecutor(thread_name_prefix="waits", initializer=_rest)
     return pool
+
+
+def _alone(work: Callable[[], Any]) -> concurrent.futures.Future:
+    future: concurrent.futures.Future = concurrent.futures.Future()
+    threading.Thread(target=_fulfil, args=(future, work), name="waits: alone").start()
+    return future
+
+
+def _fulfil(future: concurrent.futures.Future, work: Callable[[], Any]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:
+        future.set_exception(error)
+    finally:
+        threads.resting.discard(threading.get_ident())  # which the next thread may get
+        del future, work  # the error's traceback knows this frame
 
 
 def _rest() -> None:
@@ -268,16 +299,29 @@ def _working(mark: object, func: Callable, args: tuple, kwargs: dict) -> Any:
 def _loop() -> asyncio.AbstractEventLoop:
     loop = _kept.get("loop")
     if loop is None:
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="waits: asyncio", daemon=True)
-        thread.start()
-        first = _kept.setdefault("loop", loop)
-        if first is loop:
-            threads.resting.add(thread.ident)
-        else:  # another thread was faster
-            loop.call_soon_threadsafe(loop.stop)
-        loop = first
+        made: SimpleQueue = SimpleQueue()  # a Future has a lock
+        threading.Thread(target=_run_loop, args=(made,), name="waits: asyncio", daemon=True).start()
+        loop = made.get()
+        if isinstance(loop, BaseException):
+            raise loop
     return loop
+
+
+def _run_loop(made: SimpleQueue) -> None:
+    """The life of the thread with the event loop, which it makes itself: asyncio takes a lock for that."""
+    try:
+        own = asyncio.new_event_loop()
+    except BaseException as error:
+        made.put(error)
+        return
+    loop = _kept.setdefault("loop", own)
+    if loop is own:
+        _rest()
+        made.put(loop)
+        loop.run_forever()
+    else:  # another thread was faster
+        own.close()
+        made.put(loop)
 
 
 async def _counted(coroutine: Any, mark: object) -> Any:
@@ -294,6 +338,7 @@ async def _counted(coroutine: Any, mark: object) -> Any:
 def _after_fork_in_child() -> None:
     _kept.clear()
     _coroutines.clear()
+    _giving.clear()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -437,10 +437,6 @@ SIGNALS = """
             if frame.f_code.co_filename.startswith(OWN_FILES) and signals < wanted:
                 raise Signalled
             return
-        while frame is not None:
-            if frame.f_code.co_name == "__new__":  # of a timer_channel that its timer knows before it is ready:
-                return  # see HARMED["tick"] in test_interrupt.py
-            frame = frame.f_back
         try:
             match signals % 7:
                 case 0: select([side.sendCase(signals)], default=True)
