@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: How often a tasklet is killed before it is given up (Stackless's number).
 STUBBORN = 10
+#: How often in a row an interrupt may keep from us that a collection is over.
+INTERRUPTED = 10
 #: Its attributes, other ones in each thread, say that the collector is at work there: none when it is not.
 collector = threading.local()
 #: Sets them: gc.callbacks has it before around_collection().  It is in C, since a signal handler that raised at the
@@ -95,10 +97,12 @@ def check_collecting(sched: Scheduler) -> None:
 
     The collector keeps its lists on the C stack, and greenlet would put another one in its place meanwhile.
     """
-    # It does nothing inside a collection; else it tells us what an interrupt has kept from us: that it is over.
-    gc.collect(0)
-    if not sched.collecting:
-        return
+    # It does nothing inside a collection; else it tells us what an interrupt has kept from us: that it is over.  And may
+    # be interrupted, too: signals that arrive during a collection are handled just when we are told.
+    for _ in range(INTERRUPTED):
+        gc.collect(0)
+        if not sched.collecting:
+            return
     raise RuntimeError(
         f"{sched.current.label} cannot switch to another tasklet while the garbage collector runs: "
         "let the finalizer (__del__, weakref callback) start a tasklet instead, which will do it later"
