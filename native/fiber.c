@@ -229,6 +229,17 @@ int fiber_stack_is_own(ModuleState *state, Fiber *me)
     return own;
 }
 
+/* Give a FRESH one that Python code made its stack.  0, or -1 with an exception set. */
+static int begin(Fiber *self, PyThreadState *ts)
+{
+    const char *lacks = !self->parent || !self->run ? "the stack has nothing to run"
+                        : self->parent->ts != ts    ? "a stack of another thread"
+                                                    : NULL;
+    if (lacks)
+        PyErr_SetString(PyExc_RuntimeError, lacks);
+    return lacks ? -1 : fiber_begin(self, ts);
+}
+
 int __attribute__((noinline)) fiber_swap_to(Fiber *to)
 {
     PyThreadState *ts = PyThreadState_Get();
@@ -244,7 +255,7 @@ int __attribute__((noinline)) fiber_swap_to(Fiber *to)
     int own = my_sched ? fiber_stack_is_own(state_of((PyObject *)me), me) : 1;
     if (own == 0)
         PyErr_SetString(PyExc_RuntimeError, "a greenlet cannot leave the stack that it was started on");
-    if (own <= 0 || (to->phase == FRESH && fiber_begin(to, ts) < 0))
+    if (own <= 0 || (to->phase == FRESH && begin(to, ts) < 0))
         return -1;
     if (here.ts != ts || to->ts != ts || to->phase != PARKED) {
         PyErr_SetString(PyExc_RuntimeError, to->phase == OVER ? "the stack is over" : "a stack of another thread");

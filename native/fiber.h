@@ -72,6 +72,8 @@ enum { on_greenlets = 1 };
 extern int on_greenlets __attribute__((visibility("hidden")));
 #endif
 
+/* Whether only a thread's own stack is above it: those of the tasklets are below it. */
+static inline int is_hub(const Fiber *fiber) { return fiber->parent && !fiber->parent->parent; }
 /* The whole life of the stack that runs, called at its bottom.  Returns who goes on, borrowed: a parked one. */
 Fiber *fiber_live(void);
 /* A FRESH one, of the Fiber type, that has nothing yet.  New reference, or NULL with MemoryError. */

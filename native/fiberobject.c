@@ -42,10 +42,6 @@ static PyObject *fiber_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUS
 static PyObject *fiber_switch(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     Fiber *to = (Fiber *)self;
-    if (to->phase == FRESH && !(to->parent && to->run)) {
-        PyErr_SetString(PyExc_RuntimeError, "the stack has nothing to run");
-        return NULL;
-    }
     if (!fiber_running(state_of(self)) || fiber_swap_to(to) < 0)
         return NULL;
     Py_RETURN_NONE;
@@ -86,6 +82,21 @@ static PyObject *fiber_get_parent(PyObject *self, void *Py_UNUSED(closure))
 {
     PyObject *parent = (PyObject *)((Fiber *)self)->parent;
     return Py_NewRef(parent ? parent : Py_None);
+}
+
+static int has_begun_here(const Fiber *fiber) { return fiber->phase != FRESH && fiber->ts == PyThreadState_Get(); }
+
+/* fiber.parent = hub: of a tasklet's stack, to another hub of its thread. */
+static int fiber_set_parent(PyObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    Fiber *stack = (Fiber *)self, *hub = value && Py_IS_TYPE(value, Py_TYPE(self)) ? (Fiber *)value : NULL;
+    if (!hub || !is_hub(hub) || !has_begun_here(hub) || !stack->parent || !is_hub(stack->parent) ||
+        !has_begun_here(stack)) {
+        PyErr_SetString(PyExc_ValueError, "a tasklet's stack needs a hub of its thread as its parent");
+        return -1;
+    }
+    Py_SETREF(stack->parent, (Fiber *)Py_NewRef(hub));
+    return 0;
 }
 
 /* The innermost Python frame of a parked stack; None for others. */
@@ -300,7 +311,7 @@ static PyMethodDef fiber_methods[] = {
 
 static PyGetSetDef fiber_getset[] = {
     {"dead", fiber_get_dead, NULL, "Whether it has begun and is over.", NULL},
-    {"parent", fiber_get_parent, NULL, "Who goes on when it is over; None for a thread's own stack.", NULL},
+    {"parent", fiber_get_parent, fiber_set_parent, "Who goes on when it is over; None for a thread's own stack.", NULL},
     {"gr_frame", fiber_get_frame, NULL, "The innermost Python frame of a parked stack, else None.", NULL},
     {"gr_context", fiber_get_context, fiber_set_context, "The contextvars.Context that it runs in, or None.", NULL},
     {"trace", fiber_get_tracing, fiber_set_tracing, "The trace function of a parked stack, or None.", NULL},
@@ -345,11 +356,11 @@ static PyObject *switch_next(PyObject *module, PyObject *sched)
     if (!next)
         return NULL;
     int failed = PyObject_SetAttr(sched, state->str_next_greenlet, Py_None);
-    if (!failed && !Py_IS_TYPE(next, state->fiber_type)) {
-        PyErr_SetString(PyExc_TypeError, "next_greenlet must be a Fiber");
+    if (!failed && (!Py_IS_TYPE(next, state->fiber_type) || Py_REFCNT(next) == 1)) {
+        PyErr_SetString(PyExc_TypeError, "next_greenlet must be a tasklet's Fiber, or a thread's");
         failed = -1;
     }
-    Py_DECREF(next); /* its tasklet, or the thread, holds it still */
+    Py_DECREF(next); /* who has it holds it still */
     if (failed || !fiber_running(state))
         return NULL;
     failed = fiber_swap_to((Fiber *)next);

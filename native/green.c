@@ -30,8 +30,6 @@ static _Thread_local int collects;
 
 static inline PyGreenlet *greenlet_of(const Fiber *fiber) { return (PyGreenlet *)fiber->greenlet; }
 
-static inline int is_hub(const Fiber *fiber) { return fiber->parent && !fiber->parent->parent; }
-
 /* Steals a reference to `greenlet`, which must live for the whole call.  New reference, or NULL with an exception set.
  */
 static inline PyObject *switch_to(PyObject *greenlet)

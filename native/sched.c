@@ -56,7 +56,7 @@ static inline int may_start(const Tasklet *to) { return to->func && to->stack ==
 /* Give a tasklet that has not begun its stack.  Whether it can begin here. */
 static int __attribute__((noinline)) can_start(Scheduler *sched, Tasklet *to)
 {
-    if (!may_start(to))
+    if (!may_start(to) || ((Fiber *)sched->hub)->phase == OVER)
         return 0;
     if (fiber_for(to, sched) == 0)
         return 1;
@@ -102,6 +102,28 @@ static inline PyObject *resume(Scheduler *sched)
     return value;
 }
 
+/* Whose stack runs goes on instead of who was to: `me`, or NULL when the Python side has to find out.  NULL, with the
+ * exception that is set, and the ring as it was. */
+static PyObject *__attribute__((noinline)) stay(Scheduler *sched, Tasklet *me)
+{
+    PyObject *type, *value, *traceback, *result = NULL;
+    PyErr_Fetch(&type, &value, &traceback);
+    put(&sched->busy, Py_NewRef(Py_True));
+    put(&sched->torn, Py_NewRef(Py_True)); /* an interrupt may tear recover() apart */
+    if (me)
+        put(&sched->current, Py_NewRef(me));
+    else
+        result = PyObject_CallOneArg(core.come_back, (PyObject *)sched);
+    Py_CLEAR(here.current->chosen);
+    here.current->wants = 0;
+    if (me || result)
+        Py_XSETREF(result, PyObject_CallMethodNoArgs((PyObject *)sched, core.str_recover));
+    if (result)
+        PyErr_Restore(type, value, traceback);
+    Py_XDECREF(result);
+    return NULL;
+}
+
 /* The rest of it, which there seldom is: another thread's lock, tracing that was set meanwhile, tasklets to kill, an
  * exception, a select that is to end.  Steals a reference to `value`. */
 static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObject *value)
@@ -121,6 +143,11 @@ static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObje
     if (result && stack->thrown) {
         fiber_raise(stack);
         Py_CLEAR(result);
+        /* The hub may have ended with it, when it was another one's turn. */
+        if (current_of(sched)->greenlet != (PyObject *)stack) {
+            put(&current_of(sched)->tempval, value);
+            value = stay(sched, NULL);
+        }
     }
     if (result && Py_IS_TYPE(value, (PyTypeObject *)core.bomb))
         Py_SETREF(result, PyObject_CallMethodNoArgs(value, core.str_explode)); /* which raises */
@@ -195,23 +222,6 @@ static inline PyObject *go_on(Scheduler *sched)
 }
 
 #ifdef CHANLAB_GREENLETS
-/* The running tasklet could not leave its stack.  NULL, with the exception that is set, and the ring as it was. */
-static PyObject *__attribute__((noinline)) stay(Scheduler *sched, Tasklet *me)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    put(&sched->current, Py_NewRef(me));
-    Py_CLEAR(here.current->chosen);
-    here.current->wants = 0;
-    put(&sched->busy, Py_NewRef(Py_True));
-    put(&sched->torn, Py_NewRef(Py_True)); /* an interrupt may tear recover() apart */
-    PyObject *result = PyObject_CallMethodNoArgs((PyObject *)sched, core.str_recover);
-    if (result)
-        PyErr_Restore(type, value, traceback);
-    Py_XDECREF(result);
-    return NULL;
-}
-
 /* park() on a greenlet.  A small frame, as greenlet copies it at every switch. */
 static PyObject *__attribute__((noinline)) park_greenlet(Scheduler *sched, Tasklet *to, PyObject *const *operands)
 {

@@ -18,6 +18,7 @@ tasklet that ends falls back into.
 from __future__ import annotations
 
 import types
+from typing import Any
 
 import greenlet as _greenlet
 
@@ -57,7 +58,8 @@ def prepare(sched) -> None:
 
 def finish(sched) -> None:
     """The thread ends: let go of the hub, whose frame holds the scheduler."""
-    sched.hub.throw(_greenlet.GreenletExit)
+    if not sched.hub.dead:
+        sched.hub.throw(_greenlet.GreenletExit)
     sched.hub = sched.bottoms = None
     if FIBERS:
         _chanlab.thread_ends()
@@ -73,6 +75,13 @@ def _start_hub(sched, main, caller) -> None:
     sched.bottoms = (types.MethodType(_hub, sched), sched.life)
     sched.hub = _new(sched.bottoms[0], main)
     sched.hub.switch()
+
+
+def _living_hub(sched) -> Any:
+    """The hub: another one when that has ended, as an interrupt struck just when it had dealt with one."""
+    if sched.hub.dead:
+        _start_hub(sched, sched.main._greenlet, getcurrent())
+    return sched.hub
 
 
 #: So often in a row may what is done about an error in the hub be interrupted by another one.
@@ -95,7 +104,7 @@ def _hub(sched) -> None:
             return
         except BaseException as error:
             if again == MOST_CRASHES:
-                raise  # it is not interrupted but fails: the hub's parent is told, see _come_back()
+                raise  # it is not interrupted but fails: the hub's parent is told, see come_back()
             crash, again = error, again + 1
 
 
@@ -130,29 +139,29 @@ def switch_to_head(sched) -> None:
     except _greenlet.GreenletExit:
         raise
     except BaseException:
-        _come_back(sched)
+        come_back(sched)
         sched.current._stack.resume()
         raise
 
 
-def _come_back(sched) -> None:
+def come_back(sched) -> None:
     """Instead of the other stack there was an error: no depth left for the switch, or an interrupt.
 
     An interrupt may have struck just after the tasklet has resumed, or in the hub, which has then ended and given the
-    error to main.
+    error to main: see _living_hub().
     """
     lost = sched.current
-    here = getcurrent()
-    if sched.hub.dead:
-        _start_hub(sched, sched.main._greenlet, here)
-    sched.current = sched.owner_of(here)
+    sched.current = sched.owner_of(getcurrent())
     sched.current._tempval = None
     if lost is not sched.current and lost._greenlet is not None and lost._greenlet.dead:
         sched.forget(lost)
 
 
 def finish_into_current(sched) -> None:
-    """Let the hub go on with `sched.current`, fresh or not, as soon as it has the processor."""
+    """Let the hub go on with `sched.current`, fresh or not, as soon as it has the processor: when the caller is over."""
+    caller, hub = getcurrent(), _living_hub(sched)
+    if caller is not hub and caller.parent is not hub:  # it has begun under one that has ended
+        caller.parent = hub
     if sched.current._greenlet:
         sched.next_greenlet = sched.current._greenlet
     else:
@@ -160,14 +169,15 @@ def finish_into_current(sched) -> None:
 
 
 def _prepare_start(sched, target) -> None:
+    hub = _living_hub(sched)
     if target._stack is None:
         target._stack = for_start()
     if target._greenlet is None:
         if FIBERS:  # it stands for both
             stack = target._stack
-            stack.prepare(sched.bottoms[1], sched.hub)
+            stack.prepare(sched.bottoms[1], hub)
         else:
-            stack = _new(sched.bottoms[1], sched.hub)
+            stack = _new(sched.bottoms[1], hub)
         stack.gr_context = target._context
         target._greenlet = stack
     sched.next_greenlet = target._greenlet

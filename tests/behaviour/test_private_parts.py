@@ -10,8 +10,9 @@ import pytest
 from chanlab import hooks
 
 NOISY = """
-import gc, os, signal, sys
+import gc, os, signal, sys, threading
 import stackless
+from chanlab import hooks
 from stackless import channel, schedule, tasklet
 from gochan import chan
 from select_proto import select
@@ -213,6 +214,52 @@ if Fiber.__name__ == "Fiber":
     attempt(lambda: first.prepare(len, second), lambda: second.prepare(len, first), first.switch)
     attempt(lambda: Fiber(list, Fiber()).switch())
     Fiber(list, mine).switch()
+    for fresh in Fiber(), Fiber(list, mine):
+        here.sched.next_greenlet = fresh
+        attempt(lambda: hooks._chanlab.switch_next(here.sched))
+    here.sched.next_greenlet = Fiber()  # which nobody else knows
+    attempt(lambda: hooks._chanlab.switch_next(here.sched))
+print("alive")
+""",
+    )
+
+
+def test_stack_of_another_thread(script):
+    """It begins below a stack of the thread that asks, or not at all; a tasklet's parent is a hub of its own thread."""
+    survives(
+        script,
+        """
+mine, ran, hubs = stackless.getcurrent()._greenlet, [], []
+hub, Fiber = here.sched.hub, type(mine)
+below = Fiber(ran.append, hub)
+
+def other():
+    schedule()
+    hubs.append(here.sched.hub)
+    attempt(below.switch)
+    t = tasklet(schedule)()
+    schedule()
+    for stack in t._greenlet, here.sched.hub, below, stackless.getcurrent()._greenlet:
+        for parent in hub, mine, t._greenlet, here.sched.hub, below, Fiber(), None, 5:
+            def set_parent():
+                stack.parent = parent
+            if Fiber.__name__ == "Fiber":
+                attempt(set_parent)
+    stackless.run()
+    ended.release()
+    stay.acquire()
+
+ended, stay = threading.Semaphore(0), threading.Semaphore(0)
+thread = threading.Thread(target=other)
+thread.start()
+ended.acquire()
+def begin_there():
+    here.sched.current._greenlet.parent = hubs[0]
+tasklet(attempt)(begin_there)
+stackless.run()
+stay.release()
+thread.join()
+assert not ran
 print("alive")
 """,
     )

@@ -118,6 +118,46 @@ def test_the_next_operation_repairs_it(script, what):
     assert script(body).ok() == "fine\n"
 
 
+@pytest.mark.parametrize("where", ["run()", "schedule()", "channel().receive()"])
+@pytest.mark.parametrize("first", ["an old one ends", "a new one begins"])
+def test_another_hub(script, where, first):
+    """A second interrupt strikes just when the hub has dealt with one and goes back to its work: it ends, main is told.
+    Those that began under it end under the next one."""
+    body = f"""
+from chanlab import switch
+switch.MOST_CRASHES = 0  # the first one is as good then
+ch, got = channel(), []
+old = [tasklet(lambda n: got.append((n, ch.receive())))(n) for n in range(4)]
+run()
+
+def end_hub():
+    here.sched.hub.throw(KeyboardInterrupt())
+
+tasklet(end_hub)()
+tasklet(got.append)("not at once")  # comes behind main, which is told first
+try:
+    {where}
+except KeyboardInterrupt:
+    print("main is told")
+switch.MOST_CRASHES = 10
+if "{first}" == "a new one begins":
+    tasklet(got.append)("new")
+    run()
+old[3].kill()
+for n in range(3):
+    ch.send(n)
+run()
+tasklet(got.append)("newer")
+schedule()
+got.remove("not at once")
+print(got, [t.alive for t in old], getcurrent() is getmain(), getruncount(), here.sched.hub.dead)
+"""
+    new = "'new', " if first == "a new one begins" else ""
+    values = "(0, 0), (1, 1), (2, 2)"
+    expected = f"main is told\n[{new}{values}, 'newer'] [False, False, False, False] True 1 False\n"
+    assert script(PRELUDE + body).ok() == expected
+
+
 @pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="greenlet copies the red zones on the stack of C's select()")
 def test_an_operation_that_waits_in_a_greenlet_is_no_leftover(script):
     """Its stack is not the one that asks: nobody but the flag can tell."""
