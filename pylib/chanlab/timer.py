@@ -33,15 +33,17 @@ class Timer:
     action      called with the interrupted frame whenever the timer goes off; None while it is not in use
     due         when it goes off for us, as monotonic() counts
     ours        our handler, always the same object
+    in_place    SIGALRM has our handler: else the timer must not be set, as it might end the process
     handler     the program's own handler
     theirs      when the program's own timer is due; inf when it has none
     interval    the interval of the program's own timer
     """
 
-    __slots__ = ("action", "due", "handler", "interval", "ours", "theirs")
+    __slots__ = ("action", "due", "handler", "in_place", "interval", "ours", "theirs")
 
     def __init__(self) -> None:
         self.action: Callable[[FrameType | None], None] | None = None
+        self.in_place = False
         self.due = self.theirs = math.inf
         self.interval = 0.0
         self.handler: Any = None
@@ -67,19 +69,22 @@ class Timer:
         if self._adopt(*signal.setitimer(signal.ITIMER_REAL, 0)) and self.theirs <= monotonic():
             self.theirs += self.interval  # its handler has been called when that returned
         signal.signal(signal.SIGALRM, self.ours)
+        self.in_place = self.action is not None  # else a signal handler has used the timer meanwhile, and stopped it
         if self.theirs != math.inf:
             self.arm(math.inf)
 
     def arm(self, when: float) -> None:
-        """Go off at `when`, or earlier for the program's own timer."""
-        self.due = when
+        """Go off at `when`, or earlier for the program's own timer.  Nothing happens when it is not in use."""
         first = min(when, self.theirs) - monotonic()
+        if not self.in_place:  # no call from here on
+            return
+        self.due = when
         if self._adopt(*signal.setitimer(signal.ITIMER_REAL, first if first > TICK else TICK, AGAIN)):
             self.arm(when)
 
     def stop(self) -> None:
         """Give the timer back.  Nothing happens when it is not in use."""
-        self.action = None
+        self.action, self.in_place = None, False
         try:
             self._restore()
         except BaseException:  # a Ctrl-C, between two steps that can both be taken again

@@ -151,6 +151,17 @@ USES = {
     ),
     "run": ("done = []; tasklet(done.append)(x); run(); return done[0]",),
     "run with a timeout": ("done = []; tasklet(done.append)(x); run(10**6); return done[0]",),
+    "run with a timeout that is soon over": (
+        """
+        done = []
+        tasklet(done.append)(x)
+        while not done:
+            late = run(1)
+            if late is not None:
+                late.insert()
+        return done[0]
+        """,
+    ),
     "kill": ("t = tasklet(chan().receive)(); schedule(); t.kill(); return x",),
 }
 
