@@ -2,7 +2,7 @@
 
     readable(sock).receive()                         wait until there is something to read
     select([work.receiveCase(), readable(sock).receiveCase()], timeout=5)
-    result(in_thread(hashlib.scrypt, ...)).receive()
+    in_thread(hashlib.scrypt, ...).receive()
     result(session.get(url)).receive()               a coroutine runs in an asyncio loop of its own thread
 
 These channels can only be received from.  While a tasklet waits for one the others run; when all wait, the thread
@@ -12,14 +12,15 @@ sleeps in one selector.  Nothing is polled.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import concurrent.futures
 import errno
 import os
+import queue
 import select as _os_select
 import selectors
 import threading
 from collections.abc import Callable
-from concurrent.futures.thread import ThreadPoolExecutor  # now: an import that a signal handler interrupts is half done
 from queue import SimpleQueue
 from typing import Any
 
@@ -210,7 +211,13 @@ def result(future: Any) -> channel:
     coroutine, which is given to a loop in a thread of ours.  TypeError for anything else.
     """
     if asyncio.iscoroutine(future):
-        future = _give(lambda mark: asyncio.run_coroutine_threadsafe(_counted(future, mark), _loop()))
+        coroutine = future
+
+        def start(mark: object) -> concurrent.futures.Future:
+            loop = _loop()
+            return asyncio.run_coroutine_threadsafe(_counted(coroutine, mark), loop)
+
+        future = _give(start)
     elif not (isinstance(future, concurrent.futures.Future) or asyncio.isfuture(future)):
         raise TypeError(f"result() needs a future or a coroutine, not {type(future).__name__}")
     return outcome(future)
@@ -218,54 +225,86 @@ def result(future: Any) -> channel:
 
 def in_thread(func: Callable, /, *args: object, **kwargs: object) -> channel:
     """Call func(*args, **kwargs) in another OS thread, of a pool.  A channel on which its result is received."""
-    return outcome(_give(lambda mark: _submit(mark, lambda: _working(mark, func, args, kwargs))))
+    future: concurrent.futures.Future = concurrent.futures.Future()
+    _give(lambda mark: _pool().submit(lambda: _work(mark, future, func, args, kwargs)))
+    return outcome(future)
 
 
 # -- the threads that do it ------------------------------------------------------------------------------------------------
 # They count as resting (threads.resting) while they have no work, so that nobody waits for them in vain.
 #
 # No tasklet may hold a lock here.  A signal handler or finalizer that comes in the middle may ask for a thread itself, or
-# let a tasklet run that does; if that one then waits for the lock, it waits for its own thread, for ever.
+# let a tasklet run that does; if that one then waits for the lock, it waits for its own thread, for ever.  That rules out
+# concurrent.futures' pool, whose submit() holds two, and which the program's end and os.fork() wait for.
 
 _kept: dict[str, Any] = {}
 _coroutines: set[object] = set()
-#: Who is just giving work to the pool: at most one.
-_giving: set[object] = set()
 
 
-def _submit(mark: object, work: Callable[[], Any]) -> concurrent.futures.Future:
-    """As the pool's submit(), which holds locks, one of them the whole process's.  Who comes in its middle does not enter
-    it: his work gets a thread of its own."""
-    if _giving:  # from here to the next call nobody can come between
-        return _alone(work)
-    try:
-        _giving.add(mark)
-        return _pool().submit(work)
-    finally:
-        _giving.discard(mark)
+class Pool:
+    """Threads that wait for work: no more than MOST, and none that was not needed once.
+
+    work        for those that wait
+    idle        has one entry for each that waits, and for whom no work is on its way
+    threads     all of them
+    """
+
+    MOST = min(32, (os.cpu_count() or 1) + 4)  # as concurrent.futures has
+
+    def __init__(self) -> None:
+        self.work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self.idle: list[None] = []
+        self.threads: list[threading.Thread] = []
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Have a thread call it.  What changes anything is one call into C: see above."""
+        try:
+            self.idle.pop()
+        except IndexError:
+            if len(self.threads) < self.MOST:
+                self._start(work)
+                return
+        self.work.put(work)
+
+    def _start(self, work: Callable[[], None]) -> None:
+        name = f"waits_{len(self.threads)}"
+        try:
+            thread = threading.Thread(target=self._live, args=(work,), name=name, daemon=True)
+        except RuntimeError:  # some interpreters have no daemons, and their end would wait for a thread that waits
+            threading.Thread(target=work, name=name).start()
+        else:
+            thread.start()
+            self.threads.append(thread)
+
+    def _live(self, work: Callable[[], None] | None) -> None:
+        while work is not None:
+            work()
+            del work  # it keeps the arguments
+            try:
+                work = self.work.get_nowait()
+            except queue.Empty:
+                self.idle.append(None)
+                work = self.work.get()
+        self.work.put(None)  # for the next one: there may be one more than we know of, if its start was interrupted
+
+    def finish(self) -> None:
+        """The end of the program waits for the work that was given."""
+        self.work.put(None)
+        for thread in self.threads:
+            thread.join()
 
 
-def _pool() -> ThreadPoolExecutor:
+def _pool() -> Pool:
     pool = _kept.get("pool")
-    if pool is None:
-        pool = _kept["pool"] = ThreadPoolExecutor(thread_name_prefix="waits", initializer=_rest)
+    if pool is None:  # a second one costs nothing: it has no threads before it has work
+        pool = _kept.setdefault("pool", Pool())
     return pool
 
 
-def _alone(work: Callable[[], Any]) -> concurrent.futures.Future:
-    future: concurrent.futures.Future = concurrent.futures.Future()
-    threading.Thread(target=_fulfil, args=(future, work), name="waits: alone").start()
-    return future
-
-
-def _fulfil(future: concurrent.futures.Future, work: Callable[[], Any]) -> None:
-    try:
-        future.set_result(work())
-    except BaseException as error:
-        future.set_exception(error)
-    finally:
-        threads.resting.discard(threading.get_ident())  # which the next thread may get
-        del future, work  # the error's traceback knows this frame
+@atexit.register
+def _at_exit() -> None:
+    if "pool" in _kept:
+        _kept.pop("pool").finish()
 
 
 def _rest() -> None:
@@ -275,8 +314,8 @@ def _rest() -> None:
 def _give(work: Callable[[object], Any]) -> Any:
     """What work(mark) returns, which gives work to a thread.  Nobody waits in vain for what was not given."""
     mark = object()
-    threads.queued.add(mark)
     try:
+        threads.queued.add(mark)
         return work(mark)
     except BaseException:
         threads.queued.discard(mark)
@@ -288,12 +327,16 @@ def _begin(mark: object) -> None:
     threads.queued.discard(mark)
 
 
-def _working(mark: object, func: Callable, args: tuple, kwargs: dict) -> Any:
+def _work(mark: object, future: concurrent.futures.Future, func: Callable, args: tuple, kwargs: dict) -> None:
     _begin(mark)
     try:
-        return func(*args, **kwargs)
-    finally:
+        tell, what = future.set_result, func(*args, **kwargs)
+    except BaseException as error:
+        tell, what = future.set_exception, error
+    if threading.current_thread().daemon:  # else it ends, and another thread may get its number
         _rest()
+    tell(what)
+    del future, tell, what  # an error's traceback knows this frame
 
 
 def _loop() -> asyncio.AbstractEventLoop:
@@ -303,7 +346,10 @@ def _loop() -> asyncio.AbstractEventLoop:
         threading.Thread(target=_run_loop, args=(made,), name="waits: asyncio", daemon=True).start()
         loop = made.get()
         if isinstance(loop, BaseException):
-            raise loop
+            try:
+                raise loop
+            finally:
+                del loop
     return loop
 
 
@@ -338,7 +384,6 @@ async def _counted(coroutine: Any, mark: object) -> Any:
 def _after_fork_in_child() -> None:
     _kept.clear()
     _coroutines.clear()
-    _giving.clear()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -21,13 +21,13 @@ FULL = os.environ.get("CHANLAB_FULL") == "1"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 PRELUDE = """
-import os, signal, sys
+import os, signal, sys, time
 setprofile, settrace = sys.setprofile, sys.settrace  # stackless replaces them by some that hide the package's frames
 import stackless
 from chanlab.sched import here
 from gochan import ClosedError, after, chan, nil, tick
 from select_proto import Selector, TIMEOUT, pri_select, select
-from waits import readable
+from waits import in_thread, readable
 from stackless import channel, getcurrent, getmain, getruncount, run, schedule, schedule_remove, sleep, tasklet
 
 PACKAGE = os.path.dirname(os.path.abspath(stackless.__file__)) + os.sep
@@ -285,6 +285,10 @@ PROGRAMS = {
     "descriptor": (
         "spawn(readable(there).receive); spawn(readable(there).receive); spawn(os.write, end, b'!'); run()",
         "there, end = os.pipe()\ndef finish(): os.write(end, b'!')",
+    ),
+    "in_thread": (
+        "in_thread(int).receive(); select([in_thread(int).receiveCase()])",
+        "from chanlab import threads\ndef finish():\n    while threads.queued: time.sleep(1e-3)",
     ),
     "argument": ("spawn(lambda r: None, Dies(c.close)); spawn(take, c); run()", "c = new(chan)"),
 }

@@ -111,6 +111,10 @@ sys.exit(bool(broken))
 #: name: (what is done; it returns x), or (that, what comes before)
 USES = {
     "in_thread": ("return in_thread(int, x).receive()",),
+    "more work than threads": (
+        "a, b = in_thread(int, x), in_thread(int, x); return (a.receive() + b.receive()) // 2",
+        "import waits; waits.Pool.MOST = 1",
+    ),
     "thread in a select": ("return select([chan().receiveCase(), in_thread(int, x).receiveCase()]).value",),
     "coroutine": ("return result(comes(x)).receive()", "async def comes(x): return x"),
     "sleep": ("sleep(1e-5); return x",),

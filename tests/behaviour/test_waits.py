@@ -321,6 +321,58 @@ def test_work_that_was_not_given_is_not_waited_for(monkeypatch):
         channel().receive()
 
 
+def test_interpreter_without_daemon_threads(monkeypatch):
+    """As some of CPython 3.12's are: each piece of work has a thread of its own, which ends with it."""
+    real = threading.Thread
+
+    def thread(*args, daemon=None, **kwargs):
+        if daemon:
+            raise RuntimeError("daemon threads are disabled in this interpreter")
+        return real(*args, daemon=False, **kwargs)
+
+    monkeypatch.setattr(threading, "Thread", thread)
+    monkeypatch.setattr(waits, "_kept", {})
+    assert [in_thread(pow, 2, n).receive() for n in range(3)] == [1, 2, 4]
+    assert waits._pool().threads == []
+    with pytest.raises(RuntimeError, match="cannot be blocked"):
+        channel().receive()
+
+
+def test_work_for_more_threads_than_there_may_be(monkeypatch):
+    monkeypatch.setattr(waits, "_kept", {})
+    monkeypatch.setattr(waits.Pool, "MOST", 2)
+    results = [in_thread(pow, 2, n) for n in range(10)]
+    assert [c.receive() for c in reversed(results)] == [2**n for n in reversed(range(10))]
+    assert len(waits._pool().threads) == 2
+    waits._pool().finish()
+
+
+def test_program_ends_when_its_work_is_done(script):
+    """Not before, and not later: though a Ctrl-C has struck while the first thread was being started."""
+    ended = script(
+        """
+        import signal, sys, time
+        setprofile = sys.setprofile
+        import stackless
+        from waits import in_thread
+
+        def profiler(frame, event, arg):
+            if event == "return" and frame.f_code.co_name == "start":
+                setprofile(None)
+                signal.raise_signal(signal.SIGINT)
+
+        setprofile(profiler)
+        try:
+            in_thread(len, "first")
+        except KeyboardInterrupt:
+            print("interrupted")
+        jobs = [in_thread(time.sleep, 0.001) for _ in range(100)]
+        in_thread(print, "last")
+        """
+    )
+    assert ended.ok() == "interrupted\nlast\n"
+
+
 def test_sources_on_which_nobody_waits_any_more_are_forgotten():
     future = concurrent.futures.Future()
     for _ in range(300):
