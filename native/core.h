@@ -96,7 +96,6 @@ typedef struct Core {
     PyObject *new_context;                      /* function: the running Context, made if need be */
     PyObject *new_sched;                        /* function: this thread's scheduler, made if need be */
     PyObject *reap, *collect;                   /* functions, see forgotten.py */
-    PyObject *come_back;                        /* and switch.py */
     PyObject *twin[TWINS];                      /* the Python twins, see enum Twin */
     PyObject *str_explode, *str_exit, *str_end, *str_died, *str_end_run, *str_recover, *str_trace_hook,
         *str_profile_hook;

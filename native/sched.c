@@ -56,7 +56,7 @@ static inline int may_start(const Tasklet *to) { return to->func && to->stack ==
 /* Give a tasklet that has not begun its stack.  Whether it can begin here. */
 static int __attribute__((noinline)) can_start(Scheduler *sched, Tasklet *to)
 {
-    if (!may_start(to) || ((Fiber *)sched->hub)->phase == OVER)
+    if (!may_start(to) || ((Fiber *)sched->hub)->phase != PARKED)
         return 0;
     if (fiber_for(to, sched) == 0)
         return 1;
@@ -90,6 +90,21 @@ static inline PyObject *take_tempval(Scheduler *sched)
     return value;
 }
 
+/* Raise the exception that was fetched, now that `result` is there, which is dropped; or the one that was raised in its
+ * place.  Steals all of them.  0, or -1 when there is no result. */
+static int raise_after(PyObject *result, PyObject *type, PyObject *value, PyObject *traceback)
+{
+    if (result) {
+        Py_DECREF(result);
+        PyErr_Restore(type, value, traceback);
+        return 0;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return -1;
+}
+
 /* The tasklet that goes on takes what it resumes with; only then may other code run. */
 static inline PyObject *resume(Scheduler *sched)
 {
@@ -102,25 +117,17 @@ static inline PyObject *resume(Scheduler *sched)
     return value;
 }
 
-/* Whose stack runs goes on instead of who was to: `me`, or NULL when the Python side has to find out.  NULL, with the
- * exception that is set, and the ring as it was. */
-static PyObject *__attribute__((noinline)) stay(Scheduler *sched, Tasklet *me)
+/* Whose stack runs goes on although it was to be another one's turn.  NULL, with the exception that is set, and the
+ * ring as it was. */
+static PyObject *__attribute__((noinline)) stay(Scheduler *sched)
 {
-    PyObject *type, *value, *traceback, *result = NULL;
+    PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    put(&sched->busy, Py_NewRef(Py_True));
-    put(&sched->torn, Py_NewRef(Py_True)); /* an interrupt may tear recover() apart */
-    if (me)
-        put(&sched->current, Py_NewRef(me));
-    else
-        result = PyObject_CallOneArg(core.come_back, (PyObject *)sched);
     Py_CLEAR(here.current->chosen);
     here.current->wants = 0;
-    if (me || result)
-        Py_XSETREF(result, PyObject_CallMethodNoArgs((PyObject *)sched, core.str_recover));
-    if (result)
-        PyErr_Restore(type, value, traceback);
-    Py_XDECREF(result);
+    put(&sched->busy, Py_NewRef(Py_True));
+    put(&sched->torn, Py_NewRef(Py_True)); /* an interrupt may tear recover() apart */
+    raise_after(PyObject_CallMethodNoArgs((PyObject *)sched, core.str_recover), type, value, traceback);
     return NULL;
 }
 
@@ -146,7 +153,7 @@ static PyObject *__attribute__((noinline)) resume_oddly(Scheduler *sched, PyObje
         /* The hub may have ended with it, when it was another one's turn. */
         if (current_of(sched)->greenlet != (PyObject *)stack) {
             put(&current_of(sched)->tempval, value);
-            value = stay(sched, NULL);
+            value = stay(sched);
         }
     }
     if (result && Py_IS_TYPE(value, (PyTypeObject *)core.bomb))
@@ -225,8 +232,8 @@ static inline PyObject *go_on(Scheduler *sched)
 /* park() on a greenlet.  A small frame, as greenlet copies it at every switch. */
 static PyObject *__attribute__((noinline)) park_greenlet(Scheduler *sched, Tasklet *to, PyObject *const *operands)
 {
-    Tasklet *mine = give_way(sched, to, operands);
-    return green_swap(here.current, (Fiber *)to->greenlet) < 0 ? stay(sched, mine) : go_on(sched);
+    give_way(sched, to, operands);
+    return green_swap(here.current, (Fiber *)to->greenlet) < 0 ? stay(sched) : go_on(sched);
 }
 #endif
 
@@ -293,12 +300,7 @@ static int end_run(Scheduler *sched)
         return PyList_SetSlice(sched->runs, depth - 1, depth, NULL);
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    PyObject *result = PyObject_CallMethodNoArgs((PyObject *)sched, core.str_end_run);
-    if (!result)
-        return -1;
-    Py_DECREF(result);
-    PyErr_Restore(type, value, traceback);
-    return 0;
+    return raise_after(PyObject_CallMethodNoArgs((PyObject *)sched, core.str_end_run), type, value, traceback);
 }
 
 /* Scheduler.run(): let all others run until the ring is empty. */
@@ -394,6 +396,8 @@ static Tasklet *heir(Scheduler *sched)
         return NULL;
     if (me->alive != Py_True ||
         me->stack != me->greenlet) /* to let go of what a script has put there may run any code */
+        return NULL;
+    if (here.current->parent != (Fiber *)sched->hub) /* the Python twin gives it the one that lives */
         return NULL;
     RunQueue *ring = ring_of(sched);
     Tasklet *to = ring->length > 1 ? (Tasklet *)me->link.next : successor(sched);

@@ -71,7 +71,6 @@ static PyObject *core_knows(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
         {"new_context", &core.new_context},
         {"new_sched", &core.new_sched},
         {"reap", &core.reap},
-        {"come_back", &core.come_back},
         {"collect", &core.collect},
         {"WaitQueue", (PyObject **)&core.waitq_type},
         {"send", &core.twin[SEND]},

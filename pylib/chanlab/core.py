@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import channel, contexts, forgotten, hooks, sched, switch, tasklet
+from . import channel, contexts, forgotten, hooks, sched, tasklet
 from .bomb import bomb
 from .waitq import WaitQueue
 from .watch import watch
@@ -36,7 +36,6 @@ def fuse(schedule: Callable, run: Callable, getcurrent: Callable) -> tuple[Calla
         new_sched=lambda: sched.here.sched,
         reap=forgotten.reap,
         collect=_collect,
-        come_back=switch.come_back,
         WaitQueue=WaitQueue,
         send=channel.PyChannel.send,
         receive=channel.PyChannel.receive,

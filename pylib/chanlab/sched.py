@@ -165,10 +165,10 @@ class Scheduler:
 
         A switch is part of it: it ends when the tasklet that goes on has taken its value.
         """
+        self.busy = True  # first: signal handlers run while this waits for the lock, and must not give it back
         if threads.many:
             self.locked += 1
             threads.LOCK.acquire()
-        self.busy = True
 
     def exit(self) -> None:
         """End an operation."""
@@ -187,8 +187,9 @@ class Scheduler:
     def recover(self) -> None:
         """An operation raises.  Mostly it has changed nothing, or is over; but an interrupt may strike in its middle.
 
-        The running tasklet is put back to the head of the ring, in no channel's queue, a peer that was on its way to the
-        ring arrives there, and `unsettled`, the channel that was acted on, finishes what has been begun with others.
+        The tasklet whose stack this is runs on, even if it was another one's turn.  It is put back to the head of the
+        ring, in no channel's queue, a peer that was on its way to the ring arrives there, and `unsettled`, the channel
+        that was acted on, finishes what has been begun with others.
 
         A second interrupt may strike in here, too: then all stays as it is, `torn` and `busy`, and the lock taken; the next
         operation calls this again.
@@ -197,6 +198,7 @@ class Scheduler:
         sys.setrecursionlimit(limit + 200)  # the operation may have failed for want of depth; this must not
         try:
             self.torn = False  # who asks for an operation from now on, a signal handler, does so in the middle of one
+            switch.come_back(self)
             self._land()
             me = self.current
             if me._queue is self.runq:
@@ -447,9 +449,9 @@ class Scheduler:
         self.current = self.runq.head
         switch.finish_into_current(self)
 
-    def owner_of(self, stack: Any) -> tasklet:
-        """The tasklet that runs on this greenlet."""
-        return self.started.owner(stack) or self.main
+    def owner_of(self, stack: Any) -> tasklet | None:
+        """The tasklet whose stack this is; None when it is nobody's: the hub, or a greenlet of the program's own."""
+        return self.main if stack is self.main._greenlet else self.started.owner(stack)
 
     def forget(self, task: tasklet) -> None:
         """A tasklet's stack is gone or just going: it is dead, and in no queue."""

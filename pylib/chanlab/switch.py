@@ -23,6 +23,7 @@ from typing import Any
 import greenlet as _greenlet
 
 from . import hooks
+from . import sched as core  # its names are looked up when they are needed: it imports this module
 from .stack import Stack, for_start
 
 FIBERS = "switch" in hooks.NATIVE
@@ -58,7 +59,7 @@ def prepare(sched) -> None:
 
 def finish(sched) -> None:
     """The thread ends: let go of the hub, whose frame holds the scheduler."""
-    if not sched.hub.dead:
+    if sched.hub:
         sched.hub.throw(_greenlet.GreenletExit)
     sched.hub = sched.bottoms = None
     if FIBERS:
@@ -79,7 +80,7 @@ def _start_hub(sched, main, caller) -> None:
 
 def _living_hub(sched) -> Any:
     """The hub: another one when that has ended, as an interrupt struck just when it had dealt with one."""
-    if sched.hub.dead:
+    if not sched.hub:  # it has ended, or could not begin
         _start_hub(sched, sched.main._greenlet, getcurrent())
     return sched.hub
 
@@ -140,21 +141,27 @@ def switch_to_head(sched) -> None:
         raise
     except BaseException:
         come_back(sched)
-        sched.current._stack.resume()
         raise
 
 
 def come_back(sched) -> None:
-    """Instead of the other stack there was an error: no depth left for the switch, or an interrupt.
+    """The tasklet whose stack runs has left it for another one, and is back with an error: then it is current again.
 
-    An interrupt may have struck just after the tasklet has resumed, or in the hub, which has then ended and given the
-    error to main: see _living_hub().
+    No depth was left for the switch; or an interrupt has struck just after the tasklet has resumed; or in the hub, or at
+    the end of another tasklet, which then has given the error to main: see _living_hub().
     """
-    lost = sched.current
-    sched.current = sched.owner_of(getcurrent())
-    sched.current._tempval = None
-    if lost is not sched.current and lost._greenlet is not None and lost._greenlet.dead:
-        sched.forget(lost)
+    lost, me = sched.current, sched.owner_of(getcurrent())
+    if me is None:
+        return
+    if me is not lost:
+        sched.current = me
+        if lost._greenlet is not None and lost._greenlet.dead:
+            sched.forget(lost)
+            failed, sched.failed = sched.failed, None
+            if failed is not None:  # it could not tell anybody
+                core.unraisable(failed.value, lost)
+    me._tempval = None
+    me._stack.resume()
 
 
 def finish_into_current(sched) -> None:

@@ -119,7 +119,7 @@ def test_the_next_operation_repairs_it(script, what):
 
 
 @pytest.mark.parametrize("where", ["run()", "schedule()", "channel().receive()"])
-@pytest.mark.parametrize("first", ["an old one ends", "a new one begins"])
+@pytest.mark.parametrize("first", ["an old one ends", "a new one begins", "an old one ends, a new one is next"])
 def test_another_hub(script, where, first):
     """A second interrupt strikes just when the hub has dealt with one and goes back to its work: it ends, main is told.
     Those that began under it end under the next one."""
@@ -140,8 +140,12 @@ try:
 except KeyboardInterrupt:
     print("main is told")
 switch.MOST_CRASHES = 10
-if "{first}" == "a new one begins":
+if "next" in "{first}":  # then there is another hub already
+    tasklet(lambda: None)()
+    run()
+if "new" in "{first}":
     tasklet(got.append)("new")
+if "{first}" == "a new one begins":
     run()
 old[3].kill()
 for n in range(3):
@@ -152,10 +156,119 @@ schedule()
 got.remove("not at once")
 print(got, [t.alive for t in old], getcurrent() is getmain(), getruncount(), here.sched.hub.dead)
 """
-    new = "'new', " if first == "a new one begins" else ""
-    values = "(0, 0), (1, 1), (2, 2)"
-    expected = f"main is told\n[{new}{values}, 'newer'] [False, False, False, False] True 1 False\n"
+    order = {
+        "an old one ends": "(0, 0), (1, 1), (2, 2)",
+        "a new one begins": "'new', (0, 0), (1, 1), (2, 2)",
+        "an old one ends, a new one is next": "(0, 0), 'new', (1, 1), (2, 2)",
+    }[first]
+    expected = f"main is told\n[{order}, 'newer'] [False, False, False, False] True 1 False\n"
     assert script(PRELUDE + body).ok() == expected
+
+
+BELOW_A_DEAD_HUB = """
+from chanlab import switch
+ch = channel()
+
+def strike(name):
+    "SIGINT when the package's function of this name begins."
+    def profiler(frame, what, arg):
+        if what == "call" and frame.f_code.co_name == name and frame.f_code.co_filename.startswith(PACKAGE):
+            setprofile(None)
+            os.kill(os.getpid(), signal.SIGINT)
+    setprofile(profiler)
+
+def under(f):
+    "A tasklet that will call f() when something is sent on ch; the hub under which it has begun ends."
+    t = tasklet(lambda: (ch.receive(), f()))()
+    run()
+    switch.MOST_CRASHES = 0
+    tasklet(lambda: here.sched.hub.throw(KeyboardInterrupt()))()
+    try:
+        run()
+    except KeyboardInterrupt:
+        switch.MOST_CRASHES = 10
+    return t
+"""
+
+
+def test_main_is_itself_although_that_was_interrupted_too(script):
+    """The first interrupt strikes at a tasklet's end and reaches main, the second when main makes itself current."""
+    body = """
+real, left = switch.come_back, [1]
+def come_back(sched):  # a signal is handled when a function begins
+    if left:
+        raise KeyboardInterrupt(left.pop())
+    real(sched)
+
+t = under(lambda: strike("end"))
+switch.come_back = come_back
+try:
+    ch.send(1)
+except KeyboardInterrupt:
+    print("interrupted", left)
+tasklet(print)("another one")
+run()
+print(getcurrent() is getmain(), t.alive, here.sched.busy, getruncount())
+"""
+    assert script(PRELUDE + BELOW_A_DEAD_HUB + body).ok() == "interrupted []\nanother one\nTrue False False 1\n"
+
+
+def test_error_of_a_tasklet_whose_end_is_interrupted(script):
+    """It is told as one that nobody can be given, not at the end of some other tasklet."""
+    body = """
+def fails():
+    strike("end")
+    raise ValueError("mine")
+
+t = under(fails)
+sys.unraisablehook = lambda args: print("unraisable", args.exc_value)
+try:
+    ch.send(1)
+except KeyboardInterrupt:
+    print("interrupted")
+tasklet(print)("another one")
+run()
+"""
+    assert script(PRELUDE + BELOW_A_DEAD_HUB + body).ok() == "unraisable mine\ninterrupted\nanother one\n"
+
+
+def test_handler_while_an_operation_waits_for_the_lock(script):
+    """It is refused.  Else it would give the lock back for the operation, which then would keep it for ever."""
+    body = """
+from chanlab import threads
+from gochan import chan
+c, main, sched, handled, seen = chan(5), threading.get_ident(), here.sched, threading.Event(), []
+threading.Thread(target=getmain).start()
+assert soon(lambda: threads.many)
+
+def handler(*_):
+    handled.set()
+    try:
+        c.send("handler")
+        seen.append("served")
+    except RuntimeError:
+        seen.append("refused")
+
+def other():
+    with threads.LOCK:
+        locked.set()
+        assert soon(lambda: sched.locked)
+        signal.pthread_kill(main, signal.SIGUSR1)
+        handled.wait()
+    assert soon(lambda: over.is_set())
+    seen.append(threads.LOCK.acquire(timeout=20))
+
+signal.signal(signal.SIGUSR1, handler)
+locked, over = threading.Event(), threading.Event()
+thread = threading.Thread(target=other, daemon=True)
+thread.start()
+locked.wait()
+c.send("main")
+over.set()
+thread.join()
+print(seen, sched.locked, len(c))
+"""
+    assert script(PRELUDE + body).ok() == "['refused', True] 0 1\n"
 
 
 @pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="greenlet copies the red zones on the stack of C's select()")
