@@ -198,6 +198,8 @@ class Scheduler:
         sys.setrecursionlimit(limit + 200)  # the operation may have failed for want of depth; this must not
         try:
             self.torn = False  # who asks for an operation from now on, a signal handler, does so in the middle of one
+            if self.busy and threads.many and not self.locked:
+                self.enter()
             switch.come_back(self)
             self._land()
             me = self.current
@@ -209,6 +211,8 @@ class Scheduler:
             if self.runq.head is not me:
                 self.runq.rotate(me)
             me._tempval = None  # what it was to resume with is lost with the operation
+            if me in self.runs:
+                self._end_run()
             if self.unsettled is not None:
                 if self.busy:  # else it is over, and others may be in the middle of theirs
                     self.unsettled._settle(self)

@@ -66,23 +66,30 @@ def finish(sched) -> None:
         _chanlab.thread_ends()
 
 
-def _start_hub(sched, main, caller) -> None:
-    """Make the hub, whose first switch is back to `caller`.
+def _start_hub(sched, main, caller) -> Any:
+    """Make the hub, whose first switch is back to `caller`.  Returns it.
+
+    An interrupt may strike as it begins.  Then it has ended, main has been told, and `caller` goes on when somebody
+    switches to it: None.
 
     It gets no arguments, and what greenlets run is kept in sched.bottoms: should the thread be a daemon's and be ended
     by the interpreter's end, greenlet would release them without the interpreter's lock, and must not be the last.
     """
     sched.next_greenlet = caller
     sched.bottoms = (types.MethodType(_hub, sched), sched.life)
-    sched.hub = _new(sched.bottoms[0], main)
-    sched.hub.switch()
+    hub = sched.hub = _new(sched.bottoms[0], main)
+    hub.switch()
+    return hub if hub and hub is sched.hub else None
 
 
 def _living_hub(sched) -> Any:
-    """The hub: another one when that has ended, as an interrupt struck just when it had dealt with one."""
-    if not sched.hub:  # it has ended, or could not begin
-        _start_hub(sched, sched.main._greenlet, getcurrent())
-    return sched.hub
+    """The hub: another one when that has ended, as an interrupt struck just when it had dealt with one.
+
+    None when that one has ended, too: then the caller has been left, and goes on now.
+    """
+    if sched.hub:
+        return sched.hub
+    return _start_hub(sched, sched.main._greenlet, getcurrent())
 
 
 #: So often in a row may what is done about an error in the hub be interrupted by another one.
@@ -121,16 +128,16 @@ def switch_to_head(sched) -> None:
         target = sched.runq.head
         to = sched.next_greenlet = target._greenlet
         if not to:  # not started yet
-            _prepare_start(sched, target)
-            to = sched.hub
-        # No call from here to the switch: CPython handles signals at calls, and an interrupt must not come between.
-        sched.current = target
-        del target
-        if FIBERS:
-            del to  # the collector takes what a parked frame refers to in a call for referred to from outside
-            _switch_next(sched)
-        else:
-            to.switch()
+            to = _prepare_start(sched, target)
+        if to is not None:
+            # No call from here to the switch: CPython handles signals at calls, and an interrupt must not come between.
+            sched.current = target
+            del target
+            if FIBERS:
+                del to  # the collector takes what a parked frame refers to in a call for referred to from outside
+                _switch_next(sched)
+            else:
+                to.switch()
         while sched.current._greenlet is not mine:
             # Not a switch of ours: a greenlet of the user's was made on this stack and has ended on another tasklet's.
             sched.current._greenlet.throw(
@@ -140,6 +147,7 @@ def switch_to_head(sched) -> None:
     except _greenlet.GreenletExit:
         raise
     except BaseException:
+        sched.busy = True  # its operation is not over, although that of whom it comes back from may be
         come_back(sched)
         raise
 
@@ -154,12 +162,12 @@ def come_back(sched) -> None:
     if me is None:
         return
     if me is not lost:
-        sched.current = me
         if lost._greenlet is not None and lost._greenlet.dead:
             sched.forget(lost)
             failed, sched.failed = sched.failed, None
             if failed is not None:  # it could not tell anybody
                 core.unraisable(failed.value, lost)
+        sched.current = me  # last: if this is interrupted, recover() does it all again
     me._tempval = None
     me._stack.resume()
 
@@ -175,8 +183,11 @@ def finish_into_current(sched) -> None:
         _prepare_start(sched, sched.current)
 
 
-def _prepare_start(sched, target) -> None:
+def _prepare_start(sched, target) -> Any:
+    """Give a fresh tasklet its stack.  Returns the hub, which will start it; or None, as _living_hub()."""
     hub = _living_hub(sched)
+    if hub is None:
+        return None
     if target._stack is None:
         target._stack = for_start()
     if target._greenlet is None:
@@ -188,6 +199,7 @@ def _prepare_start(sched, target) -> None:
         stack.gr_context = target._context
         target._greenlet = stack
     sched.next_greenlet = target._greenlet
+    return hub
 
 
 def refuse(sched) -> None:

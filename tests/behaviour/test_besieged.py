@@ -484,7 +484,7 @@ SIGNALS = """
             except (Signalled, BlockingIOError):
                 pass
 
-    sys.unraisablehook = lambda _: None  # signals in finalizers
+    sys.unraisablehook = id  # signals in finalizers; a Python function could be interrupted as well
     tasks = [go(life) for _ in range(12)]
     signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
@@ -511,6 +511,83 @@ SIGNALS = """
     stackless.run()
     print(got, in_thread(int).receive())
 """
+
+
+PAIRS = """
+    import random, signal, sys
+    import stackless
+    from chanlab import switch
+    from chanlab.sched import here
+    from gochan import after, chan
+    from select_proto import select
+    from stackless import *
+
+    draw, rounds = random.Random(int(sys.argv[1])), int(sys.argv[2])
+    class Signalled(Exception): pass
+    sched, ch, armed, again = here.sched, channel(), False, False
+    sys.unraisablehook = id  # signals in finalizers; a Python function could be interrupted as well
+
+    def handler(*_):
+        global again
+        if again:
+            again = False
+            signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-6, 6e-5))
+        if armed:
+            raise Signalled
+
+    def work():
+        while draw.random() > 0.2:
+            try:
+                match draw.randrange(6):
+                    case 0: ch.receive()
+                    case 1: schedule()
+                    case 2: tasklet(schedule)()
+                    case 3: select([ch.receiveCase()], timeout=1e-5)
+                    case 4: after(1e-5).receive()
+                    case 5: sleep(1e-5)
+            except Signalled:
+                pass
+
+    def use():
+        for _ in range(10):
+            for _ in range(draw.randrange(4)):
+                tasklet(work)()
+            match draw.randrange(6):
+                case 0: schedule()
+                case 1 if ch.balance < 0: ch.send(1)
+                case 2: run()
+                case 3: after(1e-5).receive()
+                case 4: select([chan().receiveCase()], timeout=1e-5)
+                case 5: sleep(1e-5)
+
+    signal.signal(signal.SIGALRM, handler)
+    for number in range(rounds):
+        try:
+            armed = again = True
+            signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-6, 2.5e-4))
+            use()
+        except Signalled:
+            pass
+        armed = again = False
+        schedule()  # the next operation, should the second signal have torn the repair apart
+        wrong = not (getcurrent() is getmain() and sched.current._greenlet is switch.getcurrent() and sched.runq.head is getmain())
+        if wrong or sched.busy or sched.torn or sched.locked or sched.failed or sched.runs:
+            print(number, sched.current, sched.runq.head, sched.busy, sched.torn, sched.locked, sched.failed, sched.runs)
+            break
+        if len(sched.started) > 60:
+            for t in sched.started.tasks():
+                t.kill()
+    for t in sched.started.tasks():
+        t.kill()
+    run()
+    print("well", getruncount(), len(sched.started), ch.balance)
+"""
+
+
+def test_signals_in_pairs(script):
+    """Each but a moment after the other, so that the second strikes while the first is dealt with."""
+    for seed in range(10 if FULL else 1):
+        assert script(PAIRS, str(seed), "4000" if FULL else "400").ok() == "well 1 0 0\n"
 
 
 @pytest.mark.parametrize("manner", ["uses channels", "raises"])
