@@ -285,6 +285,7 @@ class Pool:
             except queue.Empty:
                 self.idle.append(None)
                 work = self.work.get()
+        threads.resting.discard(threading.get_ident())  # which the next thread may get
         self.work.put(None)  # for the next one: there may be one more than we know of, if its start was interrupted
 
     def finish(self) -> None:
