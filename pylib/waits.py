@@ -21,7 +21,6 @@ import select as _os_select
 import selectors
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import Any
 
 import stackless  # noqa: F401  first of all: it puts the layers together
@@ -252,7 +251,7 @@ class Pool:
     MOST = min(32, (os.cpu_count() or 1) + 4)  # as concurrent.futures has
 
     def __init__(self) -> None:
-        self.work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self.work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self.idle: list[None] = []
         self.threads: list[threading.Thread] = []
 
@@ -343,7 +342,7 @@ def _work(mark: object, future: concurrent.futures.Future, func: Callable, args:
 def _loop() -> asyncio.AbstractEventLoop:
     loop = _kept.get("loop")
     if loop is None:
-        made: SimpleQueue = SimpleQueue()  # a Future has a lock
+        made: queue.SimpleQueue = queue.SimpleQueue()  # a Future has a lock
         threading.Thread(target=_run_loop, args=(made,), name="waits: asyncio", daemon=True).start()
         loop = made.get()
         if isinstance(loop, BaseException):
@@ -354,7 +353,7 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _run_loop(made: SimpleQueue) -> None:
+def _run_loop(made: queue.SimpleQueue) -> None:
     """The life of the thread with the event loop, which it makes itself: asyncio takes a lock for that."""
     try:
         own = asyncio.new_event_loop()

@@ -198,7 +198,7 @@ class Scheduler:
         sys.setrecursionlimit(limit + 200)  # the operation may have failed for want of depth; this must not
         try:
             self.torn = False  # who asks for an operation from now on, a signal handler, does so in the middle of one
-            if self.busy and threads.many and not self.locked:
+            if self.busy and threads.many and not self.locked:  # it has left its stack, and others have given it back
                 self.enter()
             switch.come_back(self)
             self._land()
@@ -211,7 +211,7 @@ class Scheduler:
             if self.runq.head is not me:
                 self.runq.rotate(me)
             me._tempval = None  # what it was to resume with is lost with the operation
-            if me in self.runs:
+            if me in self.runs:  # run() does not know that it is over when it ends with another one current
                 self._end_run()
             if self.unsettled is not None:
                 if self.busy:  # else it is over, and others may be in the middle of theirs

@@ -154,6 +154,7 @@ def switch_to_head(sched) -> None:
 
 def come_back(sched) -> None:
     """The tasklet whose stack runs has left it for another one, and is back with an error: then it is current again.
+    The rest is up to recover(), which comes next.
 
     No depth was left for the switch; or an interrupt has struck just after the tasklet has resumed; or in the hub, or at
     the end of another tasklet, which then has given the error to main: see _living_hub().
@@ -168,7 +169,6 @@ def come_back(sched) -> None:
             if failed is not None:  # it could not tell anybody
                 core.unraisable(failed.value, lost)
         sched.current = me  # last: if this is interrupted, recover() does it all again
-    me._tempval = None
     me._stack.resume()
 
 
